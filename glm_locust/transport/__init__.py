@@ -1,0 +1,1 @@
+"""The socket edge: where time is read and bytes move."""
