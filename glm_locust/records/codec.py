@@ -60,6 +60,7 @@ def encode_line(line: RunLine) -> bytes:
 def decode_line(data: bytes | str) -> RunLine:
     """Read one line back; raises GlmLocustError with what is wrong with it."""
     try:
-        return _decoder.decode(data)
+        line: RunLine = _decoder.decode(data)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise GlmLocustError(f"not a line of a run: {error}") from None
+    return line

@@ -3,6 +3,7 @@
 It reads no clock: every instant is an argument, in ns. One Measurement belongs to one greenlet.
 """
 
+import itertools
 from dataclasses import dataclass, field
 
 from glm_locust.errors import LocalProtocolError
@@ -165,7 +166,7 @@ class Measurement:
             finished_ns=self._finished_ns,
             first_token_lag_us=lag_us,
             lag_kind=LagKind.NONE if lag_us is None else LagKind.KERNEL,
-            output_gaps_us=tuple((b - a) // 1000 for a, b in zip(instants, instants[1:], strict=False)),
+            output_gaps_us=tuple((b - a) // 1000 for a, b in itertools.pairwise(instants)),
             prompt_tokens=usage.prompt_tokens if usage else None,
             output_tokens=usage.output_tokens if usage else None,
             output_chars=answer.chars if answer else 0,
