@@ -1,0 +1,33 @@
+"""What every test shares: which parts of the suite this machine can run."""
+
+import os
+import shutil
+
+import pytest
+
+PARTS = {
+    "browser": (("chromium", "chromium-browser", "google-chrome"), "chromium"),
+    "prometheus": (("prometheus",), "prometheus"),
+    "compiler": (("gcc",), "gcc libc6-dev"),
+}
+"""Marker -> (any of these programs must be there, Debian packages that bring one)."""
+
+
+def _missing_parts() -> dict[str, str]:
+    return {
+        part: packages
+        for part, (programs, packages) in PARTS.items()
+        if not any(shutil.which(program) for program in programs)
+    }
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    missing = _missing_parts()
+    left_out = {part for item in items for part in missing if item.get_closest_marker(part)}
+    if left_out and os.environ.get("CI") == "true":
+        needed = " ".join(sorted(missing[part] for part in left_out))
+        pytest.exit(f"CI=true and tests would be left out; install: {needed}", returncode=2)
+    for item in items:
+        for part in left_out:
+            if item.get_closest_marker(part):
+                item.add_marker(pytest.mark.skip(reason=f"left out: needs {missing[part]}"))
