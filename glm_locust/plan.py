@@ -60,6 +60,7 @@ def make_plan(
     tasks: Sequence[str],
     repeats: int,
     levels: Sequence[int],
+    *,
     warmup: int,
     seed: int,
     design: str = "blocks",
@@ -71,7 +72,7 @@ def make_plan(
     total is the same, divided so that `web_share` of it goes to the paths other than `api`, in
     equal parts. Raises ConfigError for what cannot be planned.
     """
-    _check(paths, tasks, levels, warmup, design, web_share)
+    _check(paths, tasks, levels, warmup=warmup, design=design, web_share=web_share)
     if repeats < 1:
         raise ConfigError(f"repeats: expected at least 1, got {repeats}")
     planner = _Planner(tuple(paths), tuple(tasks), seed)
@@ -93,13 +94,14 @@ def endless_blocks(
     paths: Sequence[str],
     tasks: Sequence[str],
     levels: Sequence[int],
+    *,
     warmup: int,
     seed: int,
     design: str = "blocks",
     web_share: float = 0.5,
 ) -> Iterator[Block]:
     """Warm-up, then rounds over all levels without end: for runs that are limited by time."""
-    _check(paths, tasks, levels, warmup, design, web_share)
+    _check(paths, tasks, levels, warmup=warmup, design=design, web_share=web_share)
     return _endless(_Planner(tuple(paths), tuple(tasks), seed), levels, warmup, design, web_share)
 
 
@@ -124,6 +126,7 @@ def _check(
     paths: Sequence[str],
     tasks: Sequence[str],
     levels: Sequence[int],
+    *,
     warmup: int,
     design: str,
     web_share: float,

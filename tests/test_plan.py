@@ -101,7 +101,7 @@ def test_warm_up_comes_first_with_one_block_for_each_path(arguments):
 @pytest.mark.parametrize("paths", [PATHS[:2], PATHS])
 def test_each_path_comes_equally_often_at_each_place_of_a_round(paths):
     width = len(paths)
-    blocks = list(itertools.islice(endless_blocks(paths, TASKS, [2], 0, seed=3), 2 * width * width))
+    blocks = list(itertools.islice(endless_blocks(paths, TASKS, [2], warmup=0, seed=3), 2 * width * width))
     order = [block.paths[0] for block in blocks]
     for start in (0, width * width):
         places = Counter((order[start + i], i % width) for i in range(width * width))
@@ -111,7 +111,7 @@ def test_each_path_comes_equally_often_at_each_place_of_a_round(paths):
 
 def test_seed_decides_the_order_and_nothing_else():
     def plan(seed):
-        return make_plan(PATHS, TASKS, 10, [1, 4], 1, seed)
+        return make_plan(PATHS, TASKS, 10, [1, 4], warmup=1, seed=seed)
 
     assert plan(1) == plan(1)
     assert plan(1) != plan(2)
@@ -128,7 +128,7 @@ def test_seed_decides_the_order_and_nothing_else():
     st.sampled_from([("api", "web"), PATHS]),
 )
 def test_mixed_block_keeps_the_share_of_web_requests(tasks, repeats, level, share, paths):
-    (block,) = make_plan(paths, tasks, repeats, [level], 0, 7, "mixed", share)
+    (block,) = make_plan(paths, tasks, repeats, [level], warmup=0, seed=7, design="mixed", web_share=share)
     total = max(repeats, level) * len(paths)
     assert len(block.tickets) == total * len(tasks)
     web = sum(ticket.path != "api" for ticket in block.tickets) / len(tasks)
@@ -139,7 +139,7 @@ def test_mixed_block_keeps_the_share_of_web_requests(tasks, repeats, level, shar
 
 
 def test_mixed_block_is_even_from_its_beginning_to_its_end():
-    (block,) = make_plan(("api", "web"), TASKS, 40, [4], 0, 7, "mixed", 0.25)
+    (block,) = make_plan(("api", "web"), TASKS, 40, [4], warmup=0, seed=7, design="mixed", web_share=0.25)
     for size in range(20, len(block.tickets), 20):
         web = sum(ticket.path == "web" for ticket in block.tickets[:size])
         assert abs(web - size / 4) <= 2
@@ -147,7 +147,7 @@ def test_mixed_block_is_even_from_its_beginning_to_its_end():
 
 @pytest.mark.parametrize("design", ["blocks", "mixed"])
 def test_endless_plan_goes_on_with_new_indices_and_new_repeats(design):
-    blocks = list(itertools.islice(endless_blocks(PATHS, TASKS, [2, 3], 1, 5, design), 40))
+    blocks = list(itertools.islice(endless_blocks(PATHS, TASKS, [2, 3], warmup=1, seed=5, design=design), 40))
     tickets = tickets_of(blocks)
     assert [ticket.index for ticket in tickets] == list(range(len(tickets)))
     keys = Counter((t.phase, t.level, t.path, t.task, t.repeat) for t in tickets)
@@ -178,7 +178,7 @@ def test_dealing_loses_nothing_and_follows_the_users(arguments, workers, design)
 
 
 def test_two_workers_both_load_both_paths_of_a_mixed_block():
-    (block,) = make_plan(("api", "web"), TASKS, 20, [2], 0, 7, "mixed")
+    (block,) = make_plan(("api", "web"), TASKS, 20, [2], warmup=0, seed=7, design="mixed")
     for share in deal(block, 2):
         paths = Counter(ticket.path for ticket in share.tickets)
         assert 30 <= paths["web"] <= 70
@@ -186,7 +186,7 @@ def test_two_workers_both_load_both_paths_of_a_mixed_block():
 
 
 def test_tickets_travel_as_plain_messages():
-    (ticket, *_) = make_plan(PATHS, TASKS, 1, [1], 0, 1)[0].tickets
+    (ticket, *_) = make_plan(PATHS, TASKS, 1, [1], warmup=0, seed=1)[0].tickets
     assert msgspec.convert(msgspec.to_builtins(ticket), Ticket) == ticket
 
 
