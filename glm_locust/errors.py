@@ -1,4 +1,4 @@
-"""The exceptions that glm_locust raises on purpose."""
+"""The exceptions that glm_locust raises on purpose, and how foreign text gets into them."""
 
 
 class GlmLocustError(Exception):
@@ -22,3 +22,9 @@ class LocalProtocolError(ProtocolError):
 
 class RemoteProtocolError(ProtocolError):
     """The server broke the protocol."""
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Untrusted text as one printable line of at most `limit` characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * limit]).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
