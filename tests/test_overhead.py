@@ -1,0 +1,189 @@
+"""Differences of quantiles: by hand, and their intervals on simulated runs whose truth is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glm_locust.overhead import (
+    SMALLEST_BLOCK,
+    SMALLEST_N,
+    Difference,
+    Interval,
+    Sample,
+    Stratum,
+    contrast,
+    difference,
+)
+
+
+def stratum(path: list[float], base: list[float]) -> Stratum:
+    return Stratum(Sample(path), Sample(base))
+
+
+def of(*strata: Stratum, **options: float) -> Difference:
+    got = difference(strata, key="k", **options)
+    assert got is not None
+    return got
+
+
+def test_difference_of_medians_by_hand() -> None:
+    got = of(stratum([3, 1, 2], [0.5, 1, 1.5]))
+    assert (got.path, got.base, got.difference.value) == (2, 1, 1)
+    assert got.ratio is not None
+    assert got.ratio.value == 1
+    assert (got.n, got.n_base) == (3, 3)
+
+
+def test_tasks_weigh_alike_however_often_they_were_asked() -> None:
+    got = of(stratum([11] * 100, [10] * 100), stratum([3] * 6, [0.5] * 6))
+    assert got.difference.value == pytest.approx((1 + 2.5) / 2)
+    assert got.ratio is not None
+    assert got.ratio.value == pytest.approx(1.75 / 5.25)
+
+
+def test_a_task_that_only_one_path_answered_is_left_out() -> None:
+    got = of(stratum([2.0] * 6, [1.0] * 6), stratum([9.0] * 6, []))
+    assert (got.difference.value, got.n, got.n_base) == (1, 6, 6)
+
+
+@pytest.mark.parametrize("strata", [[], [stratum([], [])], [stratum([1.0], [])]])
+def test_nothing_to_compare(strata: list[Stratum]) -> None:
+    assert difference(strata) is None
+
+
+def test_p95_needs_twenty_on_both_paths() -> None:
+    assert difference([stratum([1.0] * 20, [1.0] * 19)], quantile=0.95) is None
+    assert difference([stratum([1.0] * 20, [1.0] * 20)], quantile=0.95) is not None
+
+
+def test_too_few_for_an_interval() -> None:
+    few = [1.0] * (SMALLEST_N - 1)
+    got = of(stratum(few, [0.5] * 50))
+    assert got.difference == Interval(0.5)
+    assert not got.difference.above_zero
+
+
+def test_a_base_of_zero_has_no_ratio() -> None:
+    assert of(stratum([1.0] * 6, [0.0] * 6)).ratio is None
+
+
+def test_the_same_values_give_the_same_interval_and_another_seed_another() -> None:
+    rng = np.random.default_rng(1)
+    one = stratum(rng.lognormal(size=30).tolist(), rng.lognormal(size=30).tolist())
+    assert of(one) == of(one)
+    assert of(one, seed=1).difference != of(one, seed=2).difference
+
+
+@given(
+    st.lists(st.floats(0.01, 10), min_size=5, max_size=30),
+    st.lists(st.floats(0.01, 10), min_size=5, max_size=30),
+)
+def test_the_interval_turns_round_with_the_paths(path: list[float], base: list[float]) -> None:
+    forth, back = of(stratum(path, base)), of(stratum(base, path))
+    assert forth.difference.value == pytest.approx(-back.difference.value)
+    assert forth.difference.low is not None
+    assert forth.difference.high is not None
+    assert forth.difference.low <= forth.difference.high
+    assert min(path) - max(base) <= forth.difference.low
+    assert forth.difference.high <= max(path) - min(base)
+
+
+def test_many_requests_cost_no_memory_to_speak_of() -> None:
+    rng = np.random.default_rng(2)
+    got = of(stratum((rng.random(60_000) + 1).tolist(), rng.random(60_000).tolist()))
+    assert got.difference.low is not None
+    assert 0.97 < got.difference.low < 1 < (got.difference.high or 0) < 1.03
+
+
+TRUE_EXTRA = 0.3
+RUNS = 200
+FEWEST_COVERED = 0.90
+"""Of 200 runs at 95 %, chance alone leaves fewer than 90 % covered about once in 500."""
+
+
+def covered(make: "list[tuple[list[Stratum], float]]", quantile: float = 0.5) -> float:
+    inside = 0
+    for number, (strata, truth) in enumerate(make):
+        got = difference(strata, quantile=quantile, seed=number)
+        assert got is not None
+        assert got.difference.low is not None
+        assert got.difference.high is not None
+        inside += got.difference.low <= truth <= got.difference.high
+    return inside / len(make)
+
+
+@pytest.mark.parametrize("n", [10, 40])
+def test_95_percent_intervals_of_the_median_cover_the_truth(n: int) -> None:
+    rng = np.random.default_rng(n)
+    runs = [
+        (
+            [
+                stratum(
+                    (scale * rng.lognormal(0, 0.3, n) + TRUE_EXTRA).tolist(),
+                    (scale * rng.lognormal(0, 0.3, n)).tolist(),
+                )
+                for scale in (1.0, 1.2, 1.6)
+            ],
+            TRUE_EXTRA,
+        )
+        for _ in range(RUNS)
+    ]
+    assert covered(runs) >= FEWEST_COVERED
+
+
+def test_95_percent_intervals_of_p95_cover_the_truth_from_a_hundred_requests() -> None:
+    rng = np.random.default_rng(7)
+    runs = [
+        (
+            [stratum((rng.exponential(1, 100) + TRUE_EXTRA).tolist(), rng.exponential(1, 100).tolist())],
+            TRUE_EXTRA,
+        )
+        for _ in range(RUNS)
+    ]
+    assert covered(runs, 0.95) >= FEWEST_COVERED
+
+
+def drifting(rng: np.random.Generator, blocks: int, size: int, drift: float) -> tuple[Stratum, float]:
+    """Both paths in every block, each block slower than the last; and the true difference of medians."""
+    numbers = np.repeat(np.arange(blocks), size)
+    slow = numbers * drift
+
+    def sample(extra: float) -> Sample:
+        return Sample((slow + rng.normal(1 + extra, 0.05, len(slow))).tolist(), numbers.tolist())
+
+    return Stratum(sample(TRUE_EXTRA), sample(0)), TRUE_EXTRA
+
+
+def test_drift_between_blocks_hides_no_difference_and_widens_no_interval() -> None:
+    rng = np.random.default_rng(11)
+    pairs = [drifting(rng, 5, SMALLEST_BLOCK, drift=0.5) for _ in range(RUNS)]
+    assert covered([([one], truth) for one, truth in pairs]) >= FEWEST_COVERED
+    one = pairs[0][0]
+    pooled = Stratum(Sample(one.path.values), Sample(one.base.values))
+    within, without = of(one).difference, of(pooled).difference
+    assert (within.high or 0) - (within.low or 0) < ((without.high or 0) - (without.low or 0)) / 2
+
+
+def test_blocks_with_few_requests_each_are_not_resampled_one_by_one() -> None:
+    rng = np.random.default_rng(13)
+    pairs = [drifting(rng, 10, 2, drift=0.0) for _ in range(RUNS)]
+    assert covered([([one], truth) for one, truth in pairs]) >= FEWEST_COVERED
+
+
+def test_contrast_shows_growth_and_no_growth() -> None:
+    rng = np.random.default_rng(17)
+
+    def level(extra: float) -> Difference:
+        return of(stratum((rng.normal(1 + extra, 0.05, 40)).tolist(), rng.normal(1, 0.05, 40).tolist()))
+
+    assert contrast(level(0.6), level(0.2)).above_zero
+    assert contrast(level(0.2), level(0.6)).below_zero
+    same = contrast(level(0.3), level(0.3))
+    assert not same.above_zero
+    assert not same.below_zero
+
+
+def test_contrast_of_too_few_has_no_interval() -> None:
+    few, many = of(stratum([2.0], [1.0])), of(stratum([3.0] * 9, [1.0] * 9))
+    assert contrast(many, few) == Interval(1.0)
