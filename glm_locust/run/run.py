@@ -1,0 +1,194 @@
+"""Run: admits the records of all workers once each, keeps their accounts, writes the footer."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from glm_locust.errors import GlmLocustError
+from glm_locust.records import Outcome, RequestRecord, RunFooter, RunHeader, decode_line
+from glm_locust.sinks import JsonlSink, SinkError
+from glm_locust.transport.messages import Ack, Batch, Drained, Hello
+
+_log = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """Whoever wants to see each record of the run once, as it is admitted."""
+
+    def accept(self, record: RequestRecord) -> None:
+        """Take one record; it must neither block nor raise."""
+
+
+@dataclass(slots=True)
+class WorkerAccount:
+    """What the master knows of one worker."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    admitted: int = 0
+    """Highest sequence number up to which every record is in the run."""
+    last_seq: int | None = None
+    """Records it made in all; None: it has not said that it is done."""
+    lost: str | None = None
+    """Why nothing more can be expected of it."""
+
+    @property
+    def delivered(self) -> bool:
+        """Everything it made is in the run."""
+        return self.last_seq is not None and self.admitted >= self.last_seq
+
+
+class Run:
+    """One run on the master. It knows neither Locust nor time: both come as arguments."""
+
+    def __init__(self, header: RunHeader, run_dir: Path, sinks: Iterable[Sink] = ()) -> None:
+        """Make `run_dir` and begin its `run.jsonl`; raises SinkError where that fails."""
+        self.header = header
+        self.run_dir = run_dir
+        self.counts = {outcome.value: 0 for outcome in Outcome}
+        self.workers: dict[str, WorkerAccount] = {}
+        self.failure: str | None = None
+        """Why the run can take no more records: the disk is full."""
+        self.notes: list[str] = []
+        self.footer: RunFooter | None = None
+        self._sinks = list(sinks)
+        self._file = JsonlSink(run_dir, header)
+        self._refused: set[str] = set()
+
+    @property
+    def run_id(self) -> str:
+        """Unique; sorts by time."""
+        return self.header.run_id
+
+    def add_sink(self, sink: Sink) -> None:
+        """Show all records admitted from now on to one more reader."""
+        self._sinks.append(sink)
+
+    def join(self, worker_id: str, hello: Hello) -> Ack | None:
+        """A worker takes part; None where it talks of another run."""
+        if hello.run_id != self.run_id:
+            self._refuse(worker_id, f"worker {worker_id} takes part in another run, {hello.run_id}")
+            return None
+        account = self.workers.setdefault(worker_id, WorkerAccount())
+        account.facts.update(hello.facts)
+        account.lost = None
+        return self._ack(account)
+
+    def admit(self, worker_id: str, batch: Batch) -> Ack | None:
+        """Take the records that are new and in sequence; None where the batch is none of ours."""
+        account = self.workers.get(worker_id)
+        if batch.run_id != self.run_id or account is None:
+            self._refuse(worker_id, f"records of run {batch.run_id} by worker {worker_id} refused")
+            return None
+        if self.failure is not None or self.footer is not None:
+            return self._ack(account)
+        try:
+            lines = batch.lines.splitlines(keepends=True)
+            records = [_record(line, self.run_id, worker_id) for line in lines]
+            _expect_sequence(records, batch.first_seq)
+        except GlmLocustError as error:
+            self._refuse(worker_id, f"a batch of worker {worker_id} refused: {error}")
+            return None
+        known = account.admitted + 1 - batch.first_seq
+        if known < 0:
+            return self._ack(account)  # something before it went missing: the worker sends it again
+        try:
+            self._file.write(b"".join(lines[known:]))
+        except SinkError as error:
+            self.failure = f"{error}; the run ends here, {sum(self.counts.values())} records are kept"
+            return self._ack(account)
+        for record in records[known:]:
+            account.admitted = record.seq
+            self.counts[record.outcome] += 1
+            for sink in self._sinks:
+                sink.accept(record)
+        return self._ack(account)
+
+    def release(self, worker_id: str, drained: Drained) -> Ack | None:
+        """A worker is done; acknowledged as closed only when all its records are here."""
+        account = self.workers.get(worker_id)
+        if drained.run_id != self.run_id or account is None:
+            return None
+        account.facts.update(drained.facts)
+        account.last_seq = drained.last_seq
+        account.lost = None
+        return self._ack(account)
+
+    def lose(self, worker_id: str, why: str) -> None:
+        """Expect nothing more of this worker, unless it speaks again."""
+        account = self.workers[worker_id]
+        if account.lost is None and not account.delivered:
+            account.lost = why
+
+    def outstanding(self) -> tuple[str, ...]:
+        """Workers that are still to deliver."""
+        if self.failure is not None:
+            return tuple(w for w, a in self.workers.items() if a.lost is None and a.last_seq is None)
+        return tuple(w for w, a in self.workers.items() if a.lost is None and not a.delivered)
+
+    @property
+    def lost_workers(self) -> tuple[str, ...]:
+        """Workers of which records may be missing."""
+        return tuple(worker for worker, account in self.workers.items() if not account.delivered)
+
+    def close(
+        self,
+        *,
+        reason: str,
+        ended_ns: int,
+        partial: bool,
+        locust_requests: int | None,
+        notes: Sequence[str] = (),
+    ) -> RunFooter:
+        """Write the footer; raises SinkError where not even that can be written."""
+        footer = self.footer = RunFooter(
+            run_id=self.run_id,
+            ended_ns=ended_ns,
+            reason="disk_full" if self.failure else reason,
+            partial=partial or self.failure is not None,
+            counts=dict(self.counts),
+            workers={worker: _account_line(account) for worker, account in self.workers.items()},
+            locust_requests=locust_requests,
+            notes=(*([self.failure] if self.failure else []), *self.notes, *notes),
+        )
+        self._file.close(footer)
+        return footer
+
+    def _ack(self, account: WorkerAccount) -> Ack:
+        full = self.failure is not None
+        closed = account.last_seq is not None and (account.delivered or full)
+        return Ack(run_id=self.run_id, seq=account.admitted, closed=closed, full=full)
+
+    def _refuse(self, worker_id: str, why: str) -> None:
+        if worker_id not in self._refused:
+            self._refused.add(worker_id)
+            self.notes.append(why)
+            _log.warning("glm_locust: %s", why)
+
+
+def _record(line: bytes, run_id: str, worker_id: str) -> RequestRecord:
+    record = decode_line(line)
+    if not isinstance(record, RequestRecord):
+        raise GlmLocustError("a line is not a record")
+    if (record.run_id, record.worker_id) != (run_id, worker_id):
+        raise GlmLocustError(f"a record is of worker {record.worker_id} in run {record.run_id}")
+    return record
+
+
+def _expect_sequence(records: Sequence[RequestRecord], first_seq: int) -> None:
+    for seq, record in enumerate(records, first_seq):
+        if record.seq != seq:
+            raise GlmLocustError(f"record {record.seq} stands where {seq} should be")
+
+
+def _account_line(account: WorkerAccount) -> dict[str, Any]:
+    made = {} if account.last_seq is None else {"made": account.last_seq}
+    why = {} if account.lost is None else {"why_lost": account.lost}
+    return {
+        **account.facts,
+        "records": account.admitted,
+        "lost": account.lost is not None or account.last_seq is None,
+        **made,
+        **why,
+    }
