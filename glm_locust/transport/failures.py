@@ -96,7 +96,13 @@ _TABLE: Final[tuple[_Row, ...]] = (
         "connection closed by the server",
     ),
     _Row((httpx.ProxyError, websocket.WebSocketProxyException), _LOST, _CONNECTION, "proxy", says_more=True),
-    _Row((httptools.HttpParserError,), _BROKEN, _PROTOCOL, "not an HTTP answer", says_more=True),
+    _Row(
+        (httptools.HttpParserError, httptools.HttpParserUpgrade),
+        _BROKEN,
+        _PROTOCOL,
+        "not an HTTP answer",
+        says_more=True,
+    ),
     _Row(
         (websocket.WebSocketProtocolException, websocket.WebSocketPayloadException),
         _BROKEN,
@@ -141,8 +147,6 @@ def explain(error: BaseException, step: Step) -> Failure:
 
 def as_httpx(error: Exception, step: Step, request: httpx.Request) -> httpx.TransportError:
     """The exception that httpx itself would raise here; raise it `from error`."""
-    if isinstance(error, httpx.TransportError):
-        return error
     found = _find(error)
     if found is None:
         raise LocalProtocolError(f"not an error of a conversation: {error!r}") from error
