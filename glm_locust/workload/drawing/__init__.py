@@ -1,0 +1,1 @@
+"""Pictures with known content: each is composed from random choices first, then drawn."""
