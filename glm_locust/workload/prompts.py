@@ -119,7 +119,10 @@ _KEYWORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\bchart\b|\bcurve\b|data point|next value|折线|图表|数据点|曲线", "chart"),
         (r"\bcompare|difference|similarit|two (images|pictures)|对比|比较|异同|不同|差异", "compare"),
         (r"\btext\b|\bocr\b|transcribe|read out|written|文字|识别", "ocr"),
-        (r"describe|description|what (is|do you see)|描述|看到|有什么", "describe"),
+        (
+            r"describe|description|what do you see|(shown|seen|going on) in|描述|看到|画面|图里|图中",
+            "describe",
+        ),
     )
 )
 
