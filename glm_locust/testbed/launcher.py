@@ -1,0 +1,275 @@
+"""Starts the whole system under test on 127.0.0.1 and leaves nothing of it running."""
+
+import contextlib
+import http.client
+import importlib.util
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+from glm_locust.errors import ConfigError
+from glm_locust.testbed import jupyter
+from glm_locust.testbed.child import Child, TestbedError
+from glm_locust.testbed.faults import parse_fault
+from glm_locust.testbed.ports import HOST, available_port, listen
+from glm_locust.testbed.presets import MODEL, preset
+
+_READY_S = 90.0
+_STARTS = 3
+"""How often a server is started on another free port because somebody else was faster."""
+_FOREIGN_PREFIXES = ("STREAMLIT_", "JUPYTER_", "JPY_", "GLM_TESTBED_")
+"""A user's own settings of these programs must not reach the testbed's."""
+_IMPORT_ROOT = Path(__file__).resolve().parents[2]
+"""Where `glm_locust` is imported from, also when it is not installed."""
+_PAGE = Path(__file__).with_name("page.py")
+
+
+class Testbed:
+    """The API server, the page and the Jupyter proxy, for as long as the `with` block lasts.
+
+    Port 0 means a free one. `api_key_env` names the variable whose value the API server is to ask for.
+    `faults` are what `--fault` takes. Without `truth_log` and `workdir` everything written is removed at
+    the end. Enter it from a thread that outlives the block (the main thread): Linux ends the servers
+    with the thread that started them. Raises ConfigError and TestbedError.
+    """
+
+    __test__: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        preset_name: str = "demo",
+        seed: int = 0,
+        api_port: int = 0,
+        web_port: int = 0,
+        jupyter_port: int = 0,
+        web: bool = True,
+        jupyter: bool = True,
+        api_key_env: str | None = None,
+        faults: Sequence[str] = (),
+        truth_log: Path | None = None,
+        workdir: Path | None = None,
+    ) -> None:
+        preset(preset_name)
+        for fault in faults:
+            parse_fault(fault)
+        if api_key_env is not None and not os.environ.get(api_key_env):
+            raise ConfigError(f"--api-key-env: environment variable {api_key_env} is not set or empty")
+        expect_extra(web=web, jupyter=web and jupyter)
+        self.preset_name = preset_name
+        self.seed = seed
+        self._ports = {"api": api_port, "web": web_port, "jupyter": jupyter_port}
+        self._web = web
+        self._jupyter = web and jupyter
+        self._api_key_env = api_key_env
+        self._faults = tuple(faults)
+        self._given_workdir = workdir
+        self._truth_log = truth_log
+        self._workdir: Path | None = None
+        self._token = secrets.token_urlsafe(24)
+        self._children: dict[str, Child] = {}
+
+    @property
+    def api_url(self) -> str:
+        """Base URL of the API server, without `/v1`."""
+        return f"http://{HOST}:{self._ports['api']}"
+
+    @property
+    def web_url(self) -> str | None:
+        """URL of the page itself; None without one."""
+        return f"http://{HOST}:{self._ports['web']}/" if self._web else None
+
+    @property
+    def web_jupyter_url(self) -> str | None:
+        """URL of the page behind the Jupyter proxy; None without one."""
+        if not self._jupyter:
+            return None
+        return f"http://{HOST}:{self._ports['jupyter']}{jupyter.proxy_path(self._ports['web'])}"
+
+    @property
+    def jupyter_token(self) -> str:
+        """The Jupyter server's token: a secret, not to be printed or recorded."""
+        return self._token
+
+    @property
+    def jupyter_token_file(self) -> Path:
+        """A file with the token that only this user can read."""
+        return self.workdir / "jupyter-token"
+
+    @property
+    def workdir(self) -> Path:
+        """Where logs and private files of the servers are."""
+        if self._workdir is None:
+            raise TestbedError("the testbed has not been started")
+        return self._workdir
+
+    @property
+    def truth_log(self) -> Path:
+        """The API server's own record of each request, see `read_truth`."""
+        return self._truth_log if self._truth_log is not None else self.workdir / "truth.jsonl"
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Server -> process id."""
+        return {name: child.pid for name, child in self._children.items()}
+
+    @property
+    def logs(self) -> dict[str, Path]:
+        """Server -> its log file."""
+        return {name: child.log for name, child in self._children.items()}
+
+    def start(self) -> None:
+        """Start everything and wait until it answers; on failure nothing is left running."""
+        given = self._given_workdir
+        self._workdir = Path(tempfile.mkdtemp(prefix="glm-testbed-")) if given is None else given.resolve()
+        try:
+            self._workdir.mkdir(parents=True, exist_ok=True)
+            self._start_api()
+            if self._web:
+                self._start_on_port("web", self._web_child, self._web_ready)
+            if self._jupyter:
+                self._write_token()
+                self._start_on_port("jupyter", self._jupyter_child, self._jupyter_ready)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End every server; do nothing where all have ended."""
+        for child in reversed(self._children.values()):
+            child.stop()
+        self._children.clear()
+        if self._workdir is not None:
+            self.jupyter_token_file.unlink(missing_ok=True)
+            if self._given_workdir is None:
+                shutil.rmtree(self._workdir, ignore_errors=True)
+            self._workdir = None
+
+    def check(self) -> None:
+        """Raise TestbedError if a server has ended by itself."""
+        for child in self._children.values():
+            if child.exit_code is not None:
+                raise TestbedError(f"{child.name} ended with code {child.exit_code}:\n{child.tail()}")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _start_api(self) -> None:
+        # The server inherits a socket that listens already: nobody can take its port in between.
+        with listen(self._ports["api"]) as sock:
+            self._ports["api"] = sock.getsockname()[1]
+            fd = sock.fileno()
+            command = [sys.executable, "-m", "glm_locust.testbed.server", f"--fd={fd}"]
+            command += [f"--preset={self.preset_name}", f"--seed={self.seed}"]
+            command += [f"--truth-log={self.truth_log.resolve()}"]
+            command += [f"--fault={fault}" for fault in self._faults]
+            if self._api_key_env is not None:
+                command.append(f"--api-key-env={self._api_key_env}")
+            path = os.pathsep.join(filter(None, (str(_IMPORT_ROOT), os.environ.get("PYTHONPATH"))))
+            child = Child(
+                "api",
+                command,
+                log=self.workdir / "api.log",
+                env=_environment(PYTHONPATH=path),
+                cwd=self._home("api"),
+                pass_fds=(fd,),
+            )
+        self._children["api"] = child
+        child.wait_until(lambda: _get(self._ports["api"], "/health") is not None, seconds=_READY_S)
+
+    def _start_on_port(self, name: str, start: Callable[[], Child], ready: Callable[[], bool]) -> None:
+        wanted = self._ports[name]
+        for attempt in range(1, _STARTS + 1):
+            self._ports[name] = available_port(wanted)
+            child = self._children[name] = start()
+            try:
+                child.wait_until(ready, seconds=_READY_S)
+            except TestbedError:
+                lost = wanted == 0 and child.exit_code is not None and _says_port_taken(child)
+                if not lost or attempt == _STARTS:
+                    raise
+                child.stop()
+            else:
+                return
+
+    def _web_child(self) -> Child:
+        command = [sys.executable, "-m", "streamlit", "run", str(_PAGE)]
+        command += [f"--server.address={HOST}", f"--server.port={self._ports['web']}"]
+        command += ["--server.headless=true", "--browser.gatherUsageStats=false"]
+        command += ["--server.fileWatcherType=none", "--global.developmentMode=false"]
+        env = _environment(HOME=str(self._home("web")), GLM_TESTBED_API_URL=self.api_url)
+        env["GLM_TESTBED_MODEL"] = MODEL
+        if self._api_key_env is not None:
+            env["GLM_TESTBED_API_KEY_ENV"] = self._api_key_env
+        home = self._home("web")
+        return Child("web", command, log=self.workdir / "web.log", env=env, cwd=home)
+
+    def _web_ready(self) -> bool:
+        return _get(self._ports["web"], "/_stcore/health") == b"ok"
+
+    def _jupyter_child(self) -> Child:
+        home = self._home("jupyter")
+        env = _environment(**jupyter.environment(home, self.jupyter_token_file))
+        if self._api_key_env is not None:
+            env.pop(self._api_key_env, None)
+        command = jupyter.command(self._ports["jupyter"])
+        return Child("jupyter", command, log=self.workdir / "jupyter.log", env=env, cwd=home)
+
+    def _jupyter_ready(self) -> bool:
+        path = f"{jupyter.proxy_path(self._ports['web'])}_stcore/health"
+        return _get(self._ports["jupyter"], path, {"Authorization": f"token {self._token}"}) == b"ok"
+
+    def _home(self, name: str) -> Path:
+        home = self.workdir / name
+        home.mkdir(exist_ok=True)
+        return home
+
+    def _write_token(self) -> None:
+        path = self.jupyter_token_file
+        path.unlink(missing_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(self._token)
+
+
+def expect_extra(*, web: bool, jupyter: bool) -> None:
+    """Raise ConfigError where the packages of the extra `testbed` are missing."""
+    needed = ["fastapi", "uvicorn"]
+    needed += ["streamlit"] if web else []
+    needed += ["jupyter_server", "jupyter_server_proxy"] if jupyter else []
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"the testbed needs {', '.join(missing)}: pip install 'glm-locust[testbed]'")
+
+
+def _environment(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_PREFIXES)}
+    return kept | more
+
+
+def _says_port_taken(child: Child) -> bool:
+    text = child.log.read_text(errors="replace").lower()
+    return "already in use" in text or "not available" in text
+
+
+def _get(port: int, path: str, headers: dict[str, str] | None = None) -> bytes | None:
+    """The body of a 200; None for anything else."""
+    with contextlib.closing(http.client.HTTPConnection(HOST, port, timeout=5)) as connection:
+        try:
+            connection.request("GET", path, headers=headers or {})
+            response = connection.getresponse()
+            body = response.read()
+        except (OSError, http.client.HTTPException):
+            return None
+    return body if response.status == 200 else None
