@@ -108,6 +108,7 @@ class Measurement:
                 candidate = self._candidates.get(name)
                 if candidate is None:
                     candidate = self._candidates[name] = _Candidate(kind, lag_us)
+                candidate.kind = kind
                 candidate.chars += chars
                 candidate.instants_ns.append(at_ns)
             case Accepted(http_status=status, upstream_id=upstream_id):

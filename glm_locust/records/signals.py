@@ -2,7 +2,7 @@
 
 On a page several texts can grow at once and only the end tells which was the answer; so `Output`
 names a candidate and `Ended` chooses one. On the API path the candidates are "reasoning" and
-"answer".
+"answer", and "opening" where the first characters could still become a `<think>` tag.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Non-empty text of one candidate has grown by `chars` characters."""
+    """Non-empty text of one candidate has grown by `chars` characters.
+
+    A later one of the same candidate may correct `kind`: the last one holds for all of its text.
+    """
 
     candidate: str
     kind: TextKind
