@@ -1,0 +1,6 @@
+"""Streamlit's websocket protocol, versions 1.28 and later, without Streamlit installed."""
+
+from glm_locust.protocols.streamlit.session import StreamlitSession
+from glm_locust.protocols.streamlit.widgets import PageError, WidgetQueries, WidgetQuery
+
+__all__ = ["PageError", "StreamlitSession", "WidgetQueries", "WidgetQuery"]

@@ -1,0 +1,224 @@
+"""StreamlitSession: one browser tab on one page, as a sans-IO state machine.
+
+Each interaction is one message with the values of all widgets, answered by a run of the script:
+`new_session`, deltas, `script_finished`. A run may end "early for a rerun" (`st.rerun`): then
+another follows and belongs to the same interaction. An interrupted run never ends at all; the next
+`new_session` simply appears.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+from glm_locust.errors import LocalProtocolError, RemoteProtocolError, one_line
+from glm_locust.protocols.session import Command, SendMessage
+from glm_locust.protocols.streamlit.inputs import Inputs
+from glm_locust.protocols.streamlit.page import Page, error_of
+from glm_locust.protocols.streamlit.question import Question, Step, seen_on
+from glm_locust.protocols.streamlit.schema import (
+    FINISHED_COMPILE_ERROR,
+    FINISHED_EARLY_FOR_RERUN,
+    Wire,
+    decode,
+)
+from glm_locust.protocols.streamlit.widgets import (
+    PageError,
+    Widget,
+    WidgetQueries,
+    prompt_widget,
+    upload_widgets,
+    widgets_of,
+)
+from glm_locust.records import ErrorKind, Signal
+from glm_locust.workload.prompt import Prompt
+
+
+class StreamlitSession:
+    """One tab: `open`, then `ask` as often as wanted while `idle`; feed `receive` whole messages.
+
+    `url` is the page's address as the browser tells it to the app. After a lost connection call
+    `open` again and go on with the same session: the page may still know us.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        page: str | None = None,
+        queries: WidgetQueries | None = None,
+        answer_in_expander: bool = False,
+    ) -> None:
+        self.page = Page()
+        self.lost_sessions = 0
+        """How often the server had forgotten this tab: its history and uploaded files were gone."""
+        self.opening_errors: list[str] = []
+        """What the page showed as exception or error while it opened."""
+        self._wanted_page = page
+        self._queries = queries or WidgetQueries()
+        self._answer_in_expander = answer_in_expander
+        self._inputs = Inputs(self.page, url)
+        self._question: Question | None = None
+        self._open = False
+        self._opening_run = False
+        self._request_numbers = itertools.count(1)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the page is open and a question may be asked."""
+        return self._open and self._question is None
+
+    @property
+    def widgets(self) -> list[Widget]:
+        """The widgets on the page now."""
+        return widgets_of(self.page)
+
+    def open(self) -> list[Command]:
+        """Ask for the first run of the page; the session is `idle` once it has ended."""
+        self._open = self._opening_run = False
+        self._question = None
+        self.opening_errors.clear()
+        return [SendMessage(self._inputs.rerun())]
+
+    def require(self, images: int) -> None:
+        """Raise PageError unless the page, as it stands, takes a question with so many images."""
+        prompt = prompt_widget(self.widgets, self._queries.prompt)
+        uploads = upload_widgets(self.widgets, self._queries.upload, prompt, images)
+        if prompt is None and not uploads:
+            raise PageError(f"no widget takes a prompt; {seen_on(self.page)}")
+
+    def ask(self, prompt: Prompt) -> list[Command]:
+        """Begin one question; raises PageError where the page offers no way to ask it."""
+        question = self._new_question(prompt)
+        commands = question.begin()
+        self._question = question
+        return commands
+
+    def probe_upload(self, prompt: Prompt) -> list[Command]:
+        """Upload the prompt's images and use them for nothing; `idle` again once that is done."""
+        self._question = self._new_question(prompt)
+        return self._question.probe()
+
+    def receive(self, data: bytes) -> list[Command | Signal]:
+        """Take one whole message; raises RemoteProtocolError for garbage outside a question."""
+        try:
+            taken = list(self._take(decode(data)))
+        except (RemoteProtocolError, PageError) as error:
+            if self._question is None:
+                raise
+            taken = [self._question.failed(ErrorKind.PROTOCOL, str(error))]
+        if self._question is not None and self._question.step is Step.ENDED:
+            self._question = None
+        return taken
+
+    def eof(self, detail: str = "connection closed by the server") -> list[Signal]:
+        """The connection is gone; `detail` says how, in one line."""
+        question = self._question
+        self.abandon()
+        if question is None:
+            return []
+        kind = ErrorKind.TRUNCATED if question.accepted else ErrorKind.CONNECT
+        return [question.failed(kind, detail)]
+
+    def abandon(self) -> None:
+        """Forget the present question: its connection is closed."""
+        self._question = None
+        self._open = False
+
+    def text_of(self, candidate: str) -> str:
+        """The text that a candidate of the present question shows now; empty after its end."""
+        return self._question.text_of(candidate) if self._question is not None else ""
+
+    def _new_question(self, prompt: Prompt) -> Question:
+        if not self.idle:
+            raise LocalProtocolError("a question to a page that is not open or is still answering")
+        return Question(
+            prompt,
+            self.page,
+            self._inputs,
+            self._queries,
+            request_id=f"upload-{next(self._request_numbers)}",
+            answer_in_expander=self._answer_in_expander,
+        )
+
+    def _take(self, raw: Wire) -> Iterator[Command | Signal]:
+        message = self.page.resolve(raw)
+        if message is None:
+            return
+        match message.WhichOneof("type"):
+            case "delta":
+                yield from self._delta(message)
+            case "new_session":
+                yield from self._new_session(message)
+            case "script_finished":
+                yield from self._script_finished(message.script_finished)
+            case "file_urls_response" if self._question is not None:
+                yield from self._question.uploaded(message.file_urls_response)
+            case "navigation":
+                self.page.navigate(message.navigation)
+            case "session_event":
+                yield from self._session_event(message.session_event)
+            case "auth_redirect":
+                yield from self._page_failed("the page asks for a login")
+            case "page_not_found":
+                name = one_line(message.page_not_found.page_name, 80)
+                yield from self._page_failed(f"the app has no page {name!r}")
+
+    def _new_session(self, message: Wire) -> Iterator[Signal]:
+        known = self.page.session_id
+        self.page.begin_run(message)
+        if known and self.page.session_id != known:
+            # The server has forgotten us: what was uploaded is gone, and so are all values.
+            self.lost_sessions += 1
+            self._inputs.forget_all()
+        if self._question is not None:
+            yield from self._question.run_started()
+        elif not self._open and not self.page.run_fragments:
+            self._opening_run = True
+
+    def _delta(self, message: Wire) -> Iterator[Signal]:
+        node = self.page.place(message)
+        if node is None:
+            return
+        if getattr(node.content, "set_value", False):
+            self._inputs.forget(node.content.id)  # the app itself has set another value
+        if self._question is not None:
+            yield from self._question.element(node)
+        elif self._opening_run:
+            error = error_of(node)
+            if error is not None:
+                self.opening_errors.append(error)
+
+    def _script_finished(self, status: int) -> Iterator[Command | Signal]:
+        self.page.finish_run(status)
+        if status in (FINISHED_EARLY_FOR_RERUN, FINISHED_COMPILE_ERROR):
+            return  # another run follows; what is wrong with the script comes in a message of its own
+        self._inputs.forget_gone()
+        if self._question is not None:
+            yield from self._question.run_finished()
+        elif self._opening_run:
+            self._opening_run = False
+            yield from self._opened()
+
+    def _opened(self) -> Iterator[Command]:
+        wanted = self._wanted_page
+        if wanted is not None:
+            page = self.page.find_page(wanted)
+            if page is None:
+                names = ", ".join(repr(one_line(p.name, 40)) for p in self.page.pages[:20])
+                self.opening_errors.append(f"the app has no page {wanted!r}; its pages: {names or 'none'}")
+            elif page.script_hash != self.page.script_hash:
+                yield SendMessage(self._inputs.rerun(script_hash=page.script_hash))
+                return
+        self._open = True
+
+    def _session_event(self, event: Wire) -> Iterator[Signal]:
+        if event.WhichOneof("type") == "script_compilation_exception":
+            error = event.script_compilation_exception
+            said = one_line(f"{error.type}: {error.message}")
+            yield from self._page_failed(f"the page's script does not compile: {said}")
+
+    def _page_failed(self, line: str) -> Iterator[Signal]:
+        if self._question is not None:
+            yield self._question.failed(ErrorKind.SERVER_ERROR, line)
+        elif not self._open:
+            self.opening_errors.append(line)
+            self._open, self._opening_run = True, False

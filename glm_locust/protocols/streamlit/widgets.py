@@ -1,0 +1,314 @@
+"""Which widget takes the prompt, which the images, and which button submits.
+
+The rule, unless a query names the widget:
+
+* prompt: a chat input; else a text area or text input. Main area before sidebar, then labels that
+  speak of a question before those that do not and those of keys or system prompts last, then text
+  area before text input, then the first in the document.
+* images: the chat input that takes the prompt, if it accepts files; else a file uploader that takes
+  images, in the prompt's form before others, main area before sidebar; else a camera input. A single
+  uploader for one file cannot take two images, but two such uploaders can.
+* submit: a chat input submits itself. Else a button: of the prompt's form, of the uploader's form,
+  of no form; then labels that speak of sending before others and those of clearing last, then the
+  primary button, then the first after the prompt in the document. A page with no button answers as
+  soon as the text (or, where it takes no text, the upload) is there.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from glm_locust.errors import GlmLocustError, one_line
+from glm_locust.protocols.streamlit.page import BOTTOM, MAIN, Node, Path
+
+TEXT_KINDS = ("text_area", "text_input")
+UPLOAD_KINDS = ("file_uploader", "camera_input")
+BUTTON_KIND = "button"
+WIDGET_KINDS = frozenset(
+    (
+        *TEXT_KINDS,
+        *UPLOAD_KINDS,
+        BUTTON_KIND,
+        "chat_input",
+        "checkbox",
+        "slider",
+        "radio",
+        "selectbox",
+        "multiselect",
+        "number_input",
+        "button_group",
+        "audio_input",
+        "download_button",
+        "component_instance",
+        "time_input",
+        "date_input",
+        "date_time_input",
+        "color_picker",
+        "feedback",
+        "menu_button",
+    )
+)
+IMAGE_TYPES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", "png", "jpg", "jpeg", "image"))
+SHOWN_WIDGETS = 12
+PASSWORD_INPUT = 1
+ACCEPTS_ONE_FILE = 1
+
+_KEY = re.compile(r"\$\$[A-Z_]+-(?:[0-9a-f]{32}|[^-]*)-(.*)$", re.DOTALL)
+_ASKING = re.compile(
+    r"prompt|question|query|ask|message|instruction|chat|提示|问题|提问|输入|指令|请问", re.IGNORECASE
+)
+_NOT_ASKING = re.compile(
+    r"system|\bkey\b|api.?key|\btokens?\b|password|secret|\burl\b|model name|系统|密钥|密码", re.IGNORECASE
+)
+_SENDING = re.compile(
+    r"generat|submit|send|ask|run|analy[sz]|describ|answer|predict|start|infer|go\b|chat|recogni[sz]|"
+    r"提交|发送|生成|分析|提问|运行|开始|识别|推理|回答",
+    re.IGNORECASE,
+)
+_NOT_SENDING = re.compile(
+    r"clear|reset|delete|remove|new chat|log ?out|log ?in|\bsign\b|stop|cancel|download|copy|refresh|rerun|"
+    r"\bsave\b|\bload\b|"
+    r"清空|清除|重置|删除|停止|取消|下载|复制|刷新|登录|退出|保存",
+    re.IGNORECASE,
+)
+
+
+class PageError(GlmLocustError):
+    """The page does not offer what the question needs; the text is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class WidgetQuery:
+    """Names a widget: all that is given must match, `index` counts what is left."""
+
+    kind: str | None = None
+    label: str | None = None
+    key: str | None = None
+    index: int = 0
+
+    @property
+    def given(self) -> bool:
+        """Whether anything is asked for."""
+        return bool(self.kind or self.label or self.key or self.index)
+
+    def __str__(self) -> str:
+        named = (("kind", self.kind), ("label", self.label), ("key", self.key), ("index", self.index or None))
+        return ", ".join(f"{name} {value!r}" for name, value in named if value is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Widget:
+    """A widget on the page, seen alike whatever its kind."""
+
+    node: Node
+
+    @property
+    def kind(self) -> str:
+        """Streamlit's name of the element."""
+        return self.node.kind
+
+    @property
+    def id(self) -> str:
+        """Streamlit's own identifier; differs between versions and changes with the app's parameters."""
+        return str(self.node.content.id)
+
+    @property
+    def key(self) -> str | None:
+        """The app's `key=`."""
+        match = _KEY.match(self.id)
+        return None if match is None or match.group(1) == "None" else match.group(1)
+
+    @property
+    def label(self) -> str:
+        """The label, or the placeholder of a widget without one."""
+        content = self.node.content
+        return str(getattr(content, "label", "") or getattr(content, "placeholder", ""))
+
+    @property
+    def form_id(self) -> str:
+        """The form around it; empty for none."""
+        return str(getattr(self.node.content, "form_id", ""))
+
+    @property
+    def disabled(self) -> bool:
+        """Whether a person could not use it now."""
+        return bool(getattr(self.node.content, "disabled", False))
+
+    @property
+    def path(self) -> Path:
+        """Its place in the document."""
+        return self.node.path
+
+    @property
+    def longest_text(self) -> int:
+        """How many characters it takes; 0 for no limit."""
+        return int(getattr(self.node.content, "max_chars", 0))
+
+    @property
+    def in_main(self) -> bool:
+        """In the main area or the bar at the bottom, not the sidebar."""
+        return self.path[:1] in ((MAIN,), (BOTTOM,))
+
+    @property
+    def takes_files(self) -> int:
+        """How many files it takes at once: 0, 1, or a large number."""
+        if self.kind == "chat_input":
+            accept = self.node.content.accept_file
+            return 0 if accept == 0 else 1 if accept == ACCEPTS_ONE_FILE else 1000
+        if self.kind == "file_uploader":
+            return 1000 if self.node.content.multiple_files else 1
+        return 1 if self.kind == "camera_input" else 0
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether its list of file types lets images through."""
+        if self.kind == "chat_input":
+            types: Sequence[str] = self.node.content.file_type
+        elif self.kind == "file_uploader":
+            types = self.node.content.type
+        else:
+            return self.kind == "camera_input"
+        return not types or any(name.lower() in IMAGE_TYPES for name in types)
+
+    def __str__(self) -> str:
+        parts = [self.kind, repr(one_line(self.label, 40))]
+        if self.key:
+            parts.append(f"key {one_line(self.key, 40)!r}")
+        if self.disabled:
+            parts.append("disabled")
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class WidgetQueries:
+    """The widgets that a user of this library names instead of leaving them to the rule."""
+
+    prompt: WidgetQuery = field(default_factory=WidgetQuery)
+    upload: WidgetQuery = field(default_factory=WidgetQuery)
+    submit: WidgetQuery = field(default_factory=WidgetQuery)
+
+
+def widgets_of(nodes: Iterable[Node]) -> list[Widget]:
+    """The widgets among the nodes of a page, in the order of the document."""
+    return [Widget(node) for node in nodes if not node.is_block and node.kind in WIDGET_KINDS]
+
+
+def listed(widgets: Sequence[Widget]) -> str:
+    """The widgets in one line, for messages to people."""
+    shown = "; ".join(str(widget) for widget in widgets[:SHOWN_WIDGETS])
+    more = f"; and {len(widgets) - SHOWN_WIDGETS} more" if len(widgets) > SHOWN_WIDGETS else ""
+    return (shown + more) or "none"
+
+
+def prompt_widget(widgets: Sequence[Widget], query: WidgetQuery) -> Widget | None:
+    """The widget that takes the prompt; None on a page without one."""
+    if query.given:
+        return _named(widgets, query, "prompt")
+    chats = [w for w in widgets if w.kind == "chat_input"]
+    if chats:
+        return min(chats, key=lambda w: (w.disabled, not w.in_main, w.path))
+    texts = [w for w in widgets if w.kind in TEXT_KINDS and not _is_password(w)]
+
+    def rank(widget: Widget) -> tuple[object, ...]:
+        text = f"{widget.label} {widget.key or ''}"
+        return (
+            widget.disabled,
+            not widget.in_main,
+            1 if _NOT_ASKING.search(text) else -1 if _ASKING.search(text) else 0,
+            widget.kind != "text_area",
+            widget.path,
+        )
+
+    return min(texts, key=rank, default=None)
+
+
+def upload_widgets(
+    widgets: Sequence[Widget], query: WidgetQuery, prompt: Widget | None, images: int
+) -> list[Widget]:
+    """The widgets that take the images, in order; one takes all, or each takes one.
+
+    Raises PageError where the page cannot take that many.
+    """
+    if images == 0:
+        return []
+    if query.given:
+        chosen = _named(widgets, query, "upload")
+        candidates = [chosen]
+    elif prompt is not None and prompt.takes_files and prompt.takes_images:
+        candidates = [prompt]
+    else:
+        form = prompt.form_id if prompt is not None else ""
+        candidates = sorted(
+            (w for w in widgets if w.kind in UPLOAD_KINDS and w.takes_images and not w.disabled),
+            key=lambda w: (w.kind == "camera_input", w.form_id != form, not w.in_main, w.path),
+        )
+    for widget in candidates:
+        if widget.takes_files >= images:
+            return [widget]
+    if candidates and len(candidates) >= images and candidates[0].kind != "chat_input":
+        return candidates[:images]
+    wanted = "an image" if images == 1 else f"{images} images"
+    raise PageError(f"no widget takes {wanted}; widgets on the page: {listed(widgets)}")
+
+
+def submit_button(
+    widgets: Sequence[Widget], query: WidgetQuery, prompt: Widget | None, uploads: Sequence[Widget]
+) -> Widget | None:
+    """The button that sends the question, perhaps disabled; None on a page without one."""
+    if query.given:
+        return _named(widgets, query, "submit")
+    prompt_form = prompt.form_id if prompt is not None else ""
+    upload_forms = {w.form_id for w in uploads if w.form_id}
+    after = prompt.path if prompt is not None else max((w.path for w in uploads), default=())
+
+    def form_rank(button: Widget) -> int:
+        if prompt_form and button.form_id == prompt_form:
+            return 0
+        if button.form_id in upload_forms:
+            return 1
+        return 2 if not button.form_id else 3
+
+    def rank(button: Widget) -> tuple[object, ...]:
+        return (
+            form_rank(button),
+            bool(_NOT_SENDING.search(button.label)) - bool(_SENDING.search(button.label)),
+            not button.in_main,
+            button.node.content.type != "primary",
+            button.path < after,
+            button.path,
+        )
+
+    buttons = [w for w in widgets if w.kind == BUTTON_KIND]
+    best = min(buttons, key=rank, default=None)
+    if best is None or (form_rank(best) >= 2 and _only_clears(best)):
+        return None
+    return best
+
+
+def _only_clears(button: Widget) -> bool:
+    return bool(_NOT_SENDING.search(button.label)) and not _SENDING.search(button.label)
+
+
+def _is_password(widget: Widget) -> bool:
+    return widget.kind == "text_input" and widget.node.content.type == PASSWORD_INPUT
+
+
+def _named(widgets: Sequence[Widget], query: WidgetQuery, purpose: str) -> Widget:
+    def matching(same_label: Callable[[str, str], bool]) -> list[Widget]:
+        return [
+            w
+            for w in widgets
+            if (query.kind is None or w.kind == query.kind)
+            and (query.key is None or w.key == query.key)
+            and (query.label is None or same_label(query.label, w.label))
+        ]
+
+    # Labels carry icons and markup: a label that merely contains the wanted one will do, if none is equal.
+    found = matching(lambda wanted, label: wanted == label.strip()) or matching(
+        lambda wanted, label: wanted.casefold() in label.casefold()
+    )
+    if not -len(found) <= query.index < len(found):
+        raise PageError(
+            f"no widget for the {purpose} matches {query}; widgets on the page: {listed(widgets)}"
+        )
+    return found[query.index]
