@@ -1,5 +1,20 @@
 """The exceptions that glm_locust raises on purpose, and how foreign text gets into them."""
 
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a process of ours, or Locust with the plugin, ends with; 2, 4, 3, 1 go before 0."""
+
+    PASS = 0
+    FAILED_REQUESTS = 1
+    CRASH = 2
+    SLO_NOT_MET = 3
+    INVALID = 4
+    """The measurement cannot be trusted: a worker or records lost, generator saturated, ..."""
+    USAGE = 64
+    INTERRUPTED = 130
+
 
 class GlmLocustError(Exception):
     """Base of every error of ours; its text is one line for a person."""

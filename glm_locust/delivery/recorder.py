@@ -1,6 +1,7 @@
 """The recorder: begins and finishes the measurements of one worker in one run."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -33,8 +34,11 @@ class Recorder:
         spool: Spool,
         shipper: Shipper,
         *,
+        refuse: Callable[[str], None] = _log.error,
         ship_grace_s: float = SHIP_GRACE_S,
     ) -> None:
+        """`refuse` is told in one line why this worker cannot go on; the run then ends."""
+        self.refuse = refuse
         self.run_id = run_id
         self.worker_id = worker_id
         self._spool = spool

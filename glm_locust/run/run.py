@@ -65,6 +65,10 @@ class Run:
         """Show all records admitted from now on to one more reader."""
         self._sinks.append(sink)
 
+    def expect(self, worker_id: str) -> None:
+        """This worker is about to take part: it counts as lost if it never says so."""
+        self.workers.setdefault(worker_id, WorkerAccount())
+
     def join(self, worker_id: str, hello: Hello) -> Ack | None:
         """A worker takes part; None where it talks of another run."""
         if hello.run_id != self.run_id:

@@ -1,0 +1,215 @@
+"""The only subscriber to Locust's events."""
+
+import atexit
+import logging
+from argparse import ArgumentParser
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import locust
+import locust.log
+from locust.env import Environment
+from locust.event import Events
+from locust.runners import MasterRunner, WorkerRunner
+
+from glm_locust.errors import ConfigError, ExitCode, GlmLocustError
+from glm_locust.plugin.director import Director
+from glm_locust.plugin.guard import Guard, exit_for_usage, say
+from glm_locust.plugin.interrupts import Interrupts
+from glm_locust.plugin.master import MasterSide, RunSetup
+from glm_locust.plugin.options import DeliveryOptions, add_options, default_options, delivery_options
+from glm_locust.plugin.worker import WorkerSide
+from glm_locust.run import Run
+from glm_locust.transport.channel import Channel, Loopback, RunnerChannel
+
+RUN_ID_OPTION = "glm_run_id"
+"""Travels with the options that Locust sends to its workers, ahead of the first user."""
+
+_log = logging.getLogger("glm_locust")
+
+
+class Attachment:
+    """What the plugin keeps for one Locust environment."""
+
+    def __init__(self, environment: Environment, director: Director | None) -> None:
+        """Raises ConfigError for what the user gave."""
+        self.environment = environment
+        self.guard = Guard()
+        runner = environment.runner
+        distributed = isinstance(runner, (MasterRunner, WorkerRunner))
+        self.channel: Channel = RunnerChannel(runner) if distributed else Loopback()  # type: ignore[arg-type] # narrowed by `distributed`
+        self.master: MasterSide | None = None
+        self.worker: WorkerSide | None = None
+        if environment.parsed_options is None:
+            environment.parsed_options = default_options()
+        if not isinstance(runner, WorkerRunner):
+            delivery_options(environment.parsed_options)
+            self.master = MasterSide(environment, self.channel, self.guard, director)
+        if not isinstance(runner, MasterRunner):
+            self.worker = WorkerSide(environment, self.channel, self.guard, director)
+        self.interrupts = Interrupts(self._hurry)
+
+    @property
+    def options(self) -> DeliveryOptions:
+        """As they are now: workers get theirs from the master when a run begins."""
+        assert self.environment.parsed_options is not None
+        return delivery_options(self.environment.parsed_options)
+
+    def start(self) -> None:
+        """A run begins."""
+        options = self.environment.parsed_options
+        if self.master is not None:
+            try:
+                run_id = self.master.start(self._setup(), self.interrupts.since_now())
+            except GlmLocustError as error:
+                say(str(error))
+                self.environment.process_exit_code = ExitCode.USAGE
+                self.master.end()
+                return
+            setattr(options, RUN_ID_OPTION, run_id)
+        if self.worker is not None:
+            run_id = getattr(options, RUN_ID_OPTION, "")
+            try:
+                if not run_id:
+                    raise ConfigError("the master's locustfile does not call glm_locust.plugin.install()")
+                self.worker.start(run_id, self.options.spool_of(run_id))
+            except ConfigError as error:
+                self.worker.refuse(run_id, str(error))
+
+    def quit(self) -> None:
+        """The process is about to exit: end a run that is still on, and set the exit code."""
+        if self.master is None:
+            return
+        run = self.master.run
+        if run is not None and run.footer is None and self.environment.runner is not None:
+            self.environment.runner.quit()  # a local runner is stopped by nobody before its exit code is read
+        self.master.drain()
+        self.master.finish()
+        code = self.master.exit_code
+        if locust.log.unhandled_greenlet_exception:
+            code = ExitCode.CRASH
+        if code is not None:
+            self.environment.process_exit_code = code
+
+    def _hurry(self) -> bool:
+        hurried = [side.hurry() for side in (self.master, self.worker) if side is not None]
+        return any(hurried)
+
+    def _setup(self) -> RunSetup:
+        options = self.options
+        return RunSetup(
+            out=options.out,
+            drain_timeout_s=options.drain_timeout_s,
+            allow_lost_workers=options.allow_lost_workers,
+            workload={},
+            targets={},
+            seed=None,
+        )
+
+
+class Plugin:
+    """The listeners of one set of Locust events."""
+
+    def __init__(self, events: Events) -> None:
+        self.director: Director | None = None
+        events.init_command_line_parser.add_listener(self.on_command_line)
+        events.init.add_listener(self.on_init)
+        events.test_start.add_listener(self.on_test_start)
+        events.test_stopping.add_listener(self.on_test_stopping)
+        events.test_stop.add_listener(self.on_test_stop)
+        # Locust fires `quitting` backwards: added before any runner exists, this one comes after
+        # the runner's own, and the exit code is read right after it.
+        events.quitting.add_listener(self.on_quitting)
+
+    def on_command_line(self, parser: ArgumentParser, **_: Any) -> None:
+        """Our options; Locust asks for them many times."""
+        add_options(parser)
+
+    def on_init(self, environment: Environment, **_: Any) -> None:
+        """The process has its role; a ConfigError ends it here, before any load."""
+        try:
+            attachment = _ATTACHMENTS[environment] = Attachment(environment, self.director)
+            if self.director is not None:
+                self.director.attach(environment)
+        except ConfigError as error:
+            exit_for_usage(str(error))
+        if attachment.worker is not None and attachment.master is None:
+            # Added after the runner's own: this one comes before it, while the master still listens.
+            environment.events.quitting.add_listener(attachment.guard(self._drain_worker))
+        if environment.runner is None:  # run_single_user: nobody tells us of the end
+            atexit.register(attachment.guard(attachment.quit))
+
+    def on_test_start(self, environment: Environment, **_: Any) -> None:
+        """A run begins, on the master before any worker hears of it."""
+        attachment = _ATTACHMENTS[environment]
+        attachment.guard(attachment.start)()
+
+    def on_test_stopping(self, environment: Environment, **_: Any) -> None:
+        """The drain barrier: on the master this is before workers are told to stop."""
+        attachment = _ATTACHMENTS[environment]
+        if attachment.master is not None:
+            attachment.guard(attachment.master.drain)()
+        elif attachment.worker is not None:
+            attachment.guard(attachment.worker.drain)(attachment.options.drain_timeout_s)
+
+    def on_test_stop(self, environment: Environment, **_: Any) -> None:
+        """All records are here: footer and report."""
+        attachment = _ATTACHMENTS[environment]
+        if attachment.master is not None:
+            attachment.guard(attachment.master.finish)()
+
+    def on_quitting(self, environment: Environment, **_: Any) -> None:
+        """May come twice, also at the same time, when a signal ends the process."""
+        attachment = _ATTACHMENTS.get(environment)
+        if attachment is not None:
+            attachment.guard(attachment.quit)()
+            if attachment.guard.failed:
+                environment.process_exit_code = ExitCode.CRASH
+
+    def _drain_worker(self, environment: Environment, **_: Any) -> None:
+        attachment = _ATTACHMENTS[environment]
+        if attachment.worker is not None:
+            attachment.worker.drain(attachment.options.drain_timeout_s)
+
+
+_PLUGINS: "WeakKeyDictionary[Events, Plugin]" = WeakKeyDictionary()
+_ATTACHMENTS: "WeakKeyDictionary[Environment, Attachment]" = WeakKeyDictionary()
+
+
+def install(events: Events = locust.events, *, director: Director | None = None) -> None:
+    """Subscribe to Locust's events; calling it again changes nothing but adds a missing director.
+
+    Raises ConfigError for a second, different director.
+    """
+    plugin = _PLUGINS.get(events)
+    if plugin is None:
+        plugin = _PLUGINS[events] = Plugin(events)
+    if director is not None:
+        if plugin.director not in (None, director):
+            raise ConfigError("two locustfiles want to direct one run: pass only one of them to -f")
+        plugin.director = director
+
+
+def channel_of(environment: Environment) -> Channel:
+    """The process's end of the conversation between master and workers; from `Director.attach` on."""
+    return _attachment(environment).channel
+
+
+def run_of(environment: Environment) -> Run:
+    """On the master: the present run, or the last one; raises ConfigError before the first."""
+    master = _attachment(environment).master
+    if master is None or master.run is None:
+        raise ConfigError("there is no run on this process yet")
+    return master.run
+
+
+def scenario_of(environment: Environment) -> object:
+    """What the run is to do, as the options say."""
+    raise NotImplementedError(environment)
+
+
+def _attachment(environment: Environment) -> Attachment:
+    try:
+        return _ATTACHMENTS[environment]
+    except KeyError:
+        raise ConfigError("call glm_locust.plugin.install() at the top of the locustfile") from None

@@ -1,0 +1,326 @@
+"""The master's side: header at the start, records in between, the drain barrier, footer and report."""
+
+import importlib
+import logging
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gevent
+import gevent.event
+from locust.env import Environment
+from locust.runners import STATE_MISSING, MasterRunner
+
+from glm_locust.delivery.recorder import CANCEL_GRACE_S, SHIP_GRACE_S
+from glm_locust.errors import ConfigError, ExitCode, GlmLocustError, one_line
+from glm_locust.plugin.director import Director
+from glm_locust.plugin.guard import Guard, say
+from glm_locust.records import RunFooter, RunHeader
+from glm_locust.run import Run, command_as_typed, machine, new_run_id, versions
+from glm_locust.transport.channel import LOCAL_WORKER, Channel
+from glm_locust.transport.clock import now_ns
+from glm_locust.transport.messages import Batch, Drain, Drained, Hello, Refusal, unpack
+
+WATCH_S = 1.0
+"""How often lost workers are looked for."""
+REPEAT_S = 2.0
+"""How often workers that have not answered are told again to drain."""
+RUN_TIME_TOLERANCE_S = 2.0
+"""Locust's timer runs ahead by what happened between two turns of gevent's loop."""
+
+_log = logging.getLogger("glm_locust")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSetup:
+    """What the master needs to know to begin a run."""
+
+    out: Path
+    drain_timeout_s: float
+    allow_lost_workers: bool
+    workload: dict[str, Any]
+    targets: dict[str, Any]
+    seed: int | None
+
+
+class MasterSide:
+    """One per process that leads runs; begins, drains and finishes one after the other."""
+
+    def __init__(
+        self, environment: Environment, channel: Channel, guard: Guard, director: Director | None
+    ) -> None:
+        self.run: Run | None = None
+        """The present run, or the last one."""
+        self._environment = environment
+        self._channel = channel
+        self._guard = guard
+        self._director = director
+        self._setup: RunSetup | None = None
+        self._code: ExitCode | None = None
+        self._signal: Callable[[], str | None] = lambda: False
+        self._stage: _Stage | None = None
+        channel.on(Hello.KIND, guard(self._take_hello))
+        channel.on(Batch.KIND, guard(self._take_batch))
+        channel.on(Drained.KIND, guard(self._take_drained))
+        channel.on(Refusal.KIND, guard(self._take_refusal))
+
+    @property
+    def exit_code(self) -> ExitCode | None:
+        """What the runs so far ask the process to exit with; None: leave it to Locust."""
+        return ExitCode.CRASH if self._guard.failed else self._code
+
+    def start(self, setup: RunSetup, signal: Callable[[], str | None]) -> str:
+        """Begin a run and return its id; raises ConfigError or SinkError where it cannot begin.
+
+        `signal` says at the end whether one ended the run: interrupted, stopped or None.
+        """
+        started_ns = now_ns()
+        header = RunHeader(
+            run_id=new_run_id(started_ns),
+            started_ns=started_ns,
+            command=command_as_typed(sys.argv),
+            seed=setup.seed,
+            workload=setup.workload,
+            targets=setup.targets,
+            versions=versions(),
+            machine=machine(),
+        )
+        run = self.run = Run(header, setup.out / header.run_id)
+        self._setup = setup
+        self._signal = signal
+        runner = self._environment.runner
+        if isinstance(runner, MasterRunner):
+            for client in runner.clients.ready + runner.clients.running + runner.clients.spawning:
+                run.expect(client.id)
+        else:
+            run.expect(LOCAL_WORKER)
+        self._stage = _Stage()
+        self._stage.watch = gevent.spawn(self._guard(self._watch), run, self._stage)
+        if self._director is not None:
+            self._stage.play = gevent.spawn(self._guard(self._play), self._director, run, self._stage)
+        return run.run_id
+
+    def end(self) -> None:
+        """Have Locust stop the test: all that follows comes by its events."""
+        runner = self._environment.runner
+        options = self._environment.parsed_options
+        if runner is not None:
+            gevent.spawn(runner.quit if options is not None and options.headless else runner.stop)
+
+    def drain(self) -> None:
+        """Have all workers end and deliver; returns when they have or are given up."""
+        run, stage = self.run, self._stage
+        if run is None or stage is None or run.footer is not None:
+            return
+        if not stage.draining:
+            stage.draining = True
+            gevent.spawn(self._guard(self._drain), run, stage)
+        stage.drained.wait()
+
+    def hurry(self) -> bool:
+        """Cut a drain short; False where there is none."""
+        stage = self._stage
+        if self.run is None or stage is None or not stage.draining or stage.drained.is_set():
+            return False
+        stage.hurried = True
+        self._channel.send(Drain.KIND, Drain(run_id=self.run.run_id, timeout_s=0).pack())
+        return True
+
+    def finish(self) -> None:
+        """Write footer and report; returns when they are written."""
+        run, stage = self.run, self._stage
+        if run is None or stage is None:
+            return
+        if not stage.finishing:
+            stage.finishing = True
+            gevent.spawn(self._guard(self._finish), run, stage)
+        stage.finished.wait()
+
+    def _play(self, director: Director, run: Run, stage: "_Stage") -> None:
+        try:
+            stage.completed = director.play(self._environment, run)
+        except ConfigError as error:
+            self._refuse(str(error), stage)
+            return
+        if stage.completed:
+            self.end()
+
+    def _watch(self, run: Run, stage: "_Stage") -> None:
+        """Name lost workers once, and end a run that has none left."""
+        told: set[str] = set()
+        while not stage.finished.is_set():
+            gone = {worker: why for worker in run.workers if (why := self._gone(worker)) is not None}
+            for worker in gone.keys() - told:
+                account = run.workers[worker]
+                if not account.delivered:
+                    told.add(worker)
+                    spool = account.facts.get("spool", "its spool")
+                    _log.error(
+                        "glm_locust: worker %s is lost (%s) with %d records delivered; the others are in %s",
+                        worker,
+                        gone[worker],
+                        account.admitted,
+                        spool,
+                    )
+            told &= gone.keys()
+            if gone and len(gone) == len(run.workers) and not stage.draining:
+                self.end()
+                return
+            gevent.sleep(WATCH_S)
+
+    def _gone(self, worker: str) -> str | None:
+        """Why nothing can come from this worker now."""
+        runner = self._environment.runner
+        if not isinstance(runner, MasterRunner):
+            return None
+        client = runner.clients.get(worker)
+        if client is None:
+            return "it left"
+        return "no heartbeat" if client.state == STATE_MISSING else None
+
+    def _drain(self, run: Run, stage: "_Stage") -> None:
+        assert self._setup is not None
+        timeout_s = self._setup.drain_timeout_s
+        try:
+            if self._director is not None:
+                self._guard(self._director.stop)(self._environment)
+            deadline = time.monotonic() + timeout_s + CANCEL_GRACE_S + SHIP_GRACE_S
+            while run.outstanding():
+                left_s = timeout_s if not stage.hurried else 0.0
+                for worker in run.outstanding():
+                    self._channel.send(Drain.KIND, Drain(run_id=run.run_id, timeout_s=left_s).pack(), worker)
+                again = time.monotonic() + REPEAT_S
+                while run.outstanding() and time.monotonic() < again:
+                    stage.moved.wait(0.2)
+                    stage.moved.clear()
+                    for worker in run.outstanding():
+                        if (why := self._gone(worker)) is not None:
+                            run.lose(worker, why)
+                timeout_s = max(0.1, timeout_s - REPEAT_S)
+                if time.monotonic() > deadline:
+                    for worker in run.outstanding():
+                        run.lose(worker, "it did not answer at the end")
+        finally:
+            stage.drained.set()
+
+    def _finish(self, run: Run, stage: "_Stage") -> None:
+        assert self._setup is not None
+        try:
+            reason, partial = self._reason(stage)
+            requests = self._environment.stats.total.num_requests
+            try:
+                footer = run.close(
+                    reason=reason, ended_ns=now_ns(), partial=partial, locust_requests=requests
+                )
+            except GlmLocustError as error:
+                say(f"the footer of the run was not written: {error}")
+                self._raise_code(ExitCode.INVALID)
+                return
+            self._judge(run, stage, footer, self._setup)
+            write_report(run.run_dir)
+        finally:
+            stage.finished.set()
+            gevent.killall([g for g in (stage.watch, stage.play) if g is not None], block=False)
+
+    def _reason(self, stage: "_Stage") -> tuple[str, bool]:
+        """How the run ended, and whether its plan was left unfinished."""
+        options = self._environment.parsed_options
+        run_time_s = getattr(options, "run_time", None)
+        if stage.refusal is not None:
+            return "refused", True
+        if stage.completed:
+            return "completed", False
+        planned = self._director is not None or run_time_s is not None
+        if (signal := self._signal()) is not None:
+            return signal, planned
+        elapsed_s = time.monotonic() - stage.started_s
+        if run_time_s is not None and elapsed_s >= run_time_s - RUN_TIME_TOLERANCE_S:
+            return "run_time", self._director is not None
+        return "stopped", planned
+
+    def _judge(self, run: Run, stage: "_Stage", footer: RunFooter, setup: RunSetup) -> None:
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in footer.counts.items())
+        _log.info("glm_locust: run %s in %s: %s (%s)", run.run_id, run.run_dir, counts, footer.reason)
+        if run.failure is not None:
+            self._raise_code(ExitCode.INVALID)
+        elif run.lost_workers and not setup.allow_lost_workers:
+            names = ", ".join(run.lost_workers)
+            say(f"records may be missing, lost workers: {names}; see `glm-locust recover {run.run_dir}`")
+            self._raise_code(ExitCode.INVALID)
+        if stage.refusal is not None:
+            self._raise_code(ExitCode.USAGE)
+        elif footer.reason == "interrupted":
+            self._raise_code(ExitCode.INTERRUPTED)
+
+    def _raise_code(self, code: ExitCode) -> None:
+        """The graver of this and the one so far."""
+        order = (ExitCode.INVALID, ExitCode.USAGE, ExitCode.INTERRUPTED)
+        if self._code is None or order.index(code) < order.index(self._code):
+            self._code = code
+
+    def _refuse(self, text: str, stage: "_Stage") -> None:
+        if stage.refusal is None:
+            stage.refusal = one_line(text)
+            say(stage.refusal)
+            self.end()
+
+    def _take_hello(self, worker: str, data: dict[str, Any]) -> None:
+        if self.run is not None and (ack := self.run.join(worker, unpack(Hello, data))) is not None:
+            self._channel.send(ack.KIND, ack.pack(), worker)
+
+    def _take_batch(self, worker: str, data: dict[str, Any]) -> None:
+        run = self.run
+        if run is None:
+            return
+        healthy = run.failure is None
+        ack = run.admit(worker, unpack(Batch, data))
+        if healthy and run.failure is not None:
+            say(run.failure)
+            self.end()
+        self._progress()
+        if ack is not None:
+            self._channel.send(ack.KIND, ack.pack(), worker)
+
+    def _take_drained(self, worker: str, data: dict[str, Any]) -> None:
+        if self.run is not None and (ack := self.run.release(worker, unpack(Drained, data))) is not None:
+            self._progress()
+            self._channel.send(ack.KIND, ack.pack(), worker)
+
+    def _take_refusal(self, worker: str, data: dict[str, Any]) -> None:
+        refusal = unpack(Refusal, data)
+        if self.run is not None and self._stage is not None and refusal.run_id == self.run.run_id:
+            prefix = "" if worker == LOCAL_WORKER else f"worker {worker}: "
+            self._refuse(prefix + refusal.text, self._stage)
+
+    def _progress(self) -> None:
+        if self._stage is not None:
+            self._stage.moved.set()
+
+
+class _Stage:
+    """How far the present run has come."""
+
+    def __init__(self) -> None:
+        self.started_s = time.monotonic()
+        self.completed = False
+        self.refusal: str | None = None
+        self.draining = False
+        self.hurried = False
+        self.finishing = False
+        self.moved = gevent.event.Event()
+        self.drained = gevent.event.Event()
+        self.finished = gevent.event.Event()
+        self.watch: gevent.Greenlet | None = None
+        self.play: gevent.Greenlet | None = None
+
+
+def write_report(run_dir: Path) -> None:
+    """Write the report of a finished run; a failure is one line and leaves the run as it is."""
+    try:
+        report = importlib.import_module("glm_locust.report")  # slow: numpy and Plotly
+        report.write_report(run_dir)
+    except Exception as error:  # noqa: BLE001 - the run is safe, the report can be made again
+        say(f"no report of {run_dir}: {type(error).__name__}: {one_line(str(error))}")

@@ -1,0 +1,195 @@
+"""ChatUser: a Locust user who asks questions, each of them one request of Locust's."""
+
+import itertools
+import random
+from collections.abc import Iterator
+from typing import Any, ClassVar, Protocol
+from weakref import WeakKeyDictionary
+
+from locust import User
+from locust.env import Environment
+from locust.exception import StopTest
+
+from glm_locust.delivery import Recorder, recorder_of
+from glm_locust.errors import ConfigError, one_line
+from glm_locust.records import Measurement, Outcome, Phase, RequestRecord
+from glm_locust.users.prompts import PromptSource, indices_of
+from glm_locust.workload import TASKS, Workload
+from glm_locust.workload.prompt import Prompt
+
+FOREVER_S = 10.0**8
+"""How long a user rests that has nothing left to do; Locust ends it."""
+ERROR_LIMIT = 120
+"""Characters of an error in Locust's table of failures."""
+
+
+class Client(Protocol):
+    """One user's connection to a server."""
+
+    def check(self) -> None:
+        """Make sure that questions can be asked; raises ConfigError saying what is wrong."""
+
+    def ask(self, prompt: Prompt, measurement: Measurement) -> None:
+        """Drive one request to its end; raises only GreenletExit, after `measurement.cancel()`."""
+
+    def idle(self, seconds: float) -> None:
+        """Let time pass, keeping the connection alive."""
+
+    def close(self) -> None:
+        """Leave."""
+
+
+class ChatUser(User):
+    """Asks one question after the other and thinks between them (`wait_time`).
+
+    A subclass says how to `connect`. A locustfile may write tasks of its own that call `ask`;
+    without any, questions of the tasks in `asks` are asked at random.
+    """
+
+    abstract = True
+    path: ClassVar[str]
+    """Names the way to the model in records and tables."""
+    asks: ClassVar[tuple[str, ...]] = tuple(TASKS)
+    """Task ids to choose from."""
+    seed: ClassVar[int] = 1
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls.abstract and not cls.tasks:
+            cls.tasks = [cls.ask]
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        try:
+            self.recorder: Recorder = recorder_of(environment)
+        except ConfigError as error:
+            raise StopTest(str(error)) from None
+        self._client: Client | None = None
+        self._prompts: PromptSource | None = None
+        self._think = self.wait_time
+        self._resting = False
+        # Locust has the user wait by asking for the time to wait; the client passes it itself.
+        self.wait_time = self._idle  # type: ignore[method-assign] # on this instance only
+
+    def connect(self) -> Client:
+        """This user's own client; raises ConfigError where it is not told what it needs."""
+        raise NotImplementedError
+
+    def make_prompt(self, task: str, index: int) -> Prompt:
+        """The question with this index, different from all others; runs in a native thread."""
+        return Workload(seed=self.seed).prompt(task, index)
+
+    def on_start(self) -> None:
+        """Connect and prepare the first prompt; a target that cannot be used ends the run."""
+        if self.recorder.closing:
+            return
+        try:
+            self._client = self.connect()
+            self._client.check()
+        except ConfigError as error:
+            self.rest(str(error))
+            return
+        number = next(_users_of(self.environment))
+        self._prompts = PromptSource(
+            self.make_prompt,
+            self.asks,
+            _indices_of(self.environment),
+            random.Random(f"{self.seed}/{self.recorder.worker_id}/{number}"),
+        )
+
+    def on_stop(self) -> None:
+        """Leave the server."""
+        if self._client is not None:
+            self._client.close()
+
+    def ask(self, task: str | None = None) -> RequestRecord | None:
+        """Ask the next question, of this task or of a random one; None once the run is ending."""
+        if self._prompts is None or self.recorder.closing or self._resting:
+            self._resting = True
+            return None
+        try:
+            prompt = self._prompts.take(task)
+        except ConfigError as error:
+            self.rest(str(error))
+            return None
+        return self.request(prompt)
+
+    def request(
+        self,
+        prompt: Prompt,
+        *,
+        scheduled_ns: int | None = None,
+        phase: Phase | None = None,
+        block: int | None = None,
+        level: int | None = None,
+    ) -> RequestRecord | None:
+        """Ask this question now: one record, and one request of Locust's unless it was cancelled."""
+        recorder, client = self.recorder, self._client
+        if recorder.closing or client is None:
+            self._resting = True
+            return None
+        measurement = recorder.begin(
+            prompt, self.path, scheduled_ns=scheduled_ns, phase=phase, block=block, level=level
+        )
+        try:
+            client.ask(prompt, measurement)
+        finally:
+            record = recorder.finish(measurement)
+            fire_request(self, record)
+        return record
+
+    def rest(self, why: str) -> None:
+        """Ask nothing any more and end the run: `why` tells a person what is wrong."""
+        self._resting = True
+        self.recorder.refuse(why)
+
+    def _idle(self) -> float:
+        seconds = FOREVER_S if self._resting or self.recorder.closing else float(self._think())
+        if self._client is None:
+            return seconds
+        self._client.idle(seconds)
+        return 0.0
+
+
+def fire_request(user: User, record: RequestRecord) -> None:
+    """Tell Locust of a finished request; a cancelled one is none."""
+    if record.outcome is Outcome.CANCELLED:
+        return
+    user.environment.events.request.fire(
+        request_type=record.path,
+        name=record.task,
+        response_time=e2e_ms(record),
+        response_length=record.output_chars,
+        exception=failure_text(record),
+        context=user.context(),
+        start_time=record.scheduled_ns / 1e9,
+    )
+
+
+def e2e_ms(record: RequestRecord) -> float:
+    """E2E latency: from the submission to the end, the generator's own lateness included."""
+    if record.sent_ns is None or record.submitted_ns is None:
+        return (record.finished_ns - record.scheduled_ns) / 1e6
+    send_lag_ns = record.sent_ns - record.scheduled_ns
+    return (record.finished_ns - record.submitted_ns + send_lag_ns) / 1e6
+
+
+def failure_text(record: RequestRecord) -> str | None:
+    """What Locust's table of failures shows."""
+    if record.error_kind is None:
+        return None
+    detail = one_line(record.error_detail or "", ERROR_LIMIT)
+    return f"{record.error_kind}: {detail}" if detail else record.error_kind.value
+
+
+_INDICES: "WeakKeyDictionary[Environment, Iterator[int]]" = WeakKeyDictionary()
+_USERS: "WeakKeyDictionary[Environment, Iterator[int]]" = WeakKeyDictionary()
+
+
+def _indices_of(environment: Environment) -> Iterator[int]:
+    worker_index: Any = getattr(environment.runner, "worker_index", 0)
+    return _INDICES.setdefault(environment, indices_of(worker_index))
+
+
+def _users_of(environment: Environment) -> Iterator[int]:
+    return _USERS.setdefault(environment, itertools.count())
