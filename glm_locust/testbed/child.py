@@ -75,10 +75,14 @@ class Child:
                 raise TestbedError(f"{self.name} was not ready after {seconds:g} s:\n{self.tail()}")
             time.sleep(_POLL_S)
 
-    def stop(self) -> None:
-        """Ask the process group to end, then kill what is left of it."""
-        deadline = time.monotonic() + _GRACE_S
+    def ask_to_end(self) -> None:
+        """Tell the process group to end."""
         self._signal(signal.SIGTERM)
+
+    def end(self) -> None:
+        """Give the server a moment to end by itself, then kill what is left of its process group."""
+        self.ask_to_end()
+        deadline = time.monotonic() + _GRACE_S
         while self.exit_code is None and time.monotonic() < deadline:
             time.sleep(_POLL_S)
         self._signal(signal.SIGKILL)

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -18,16 +19,24 @@ from glm_locust.testbed import jupyter
 from glm_locust.testbed.child import Child, TestbedError
 from glm_locust.testbed.faults import parse_fault
 from glm_locust.testbed.ports import HOST, available_port, listen
-from glm_locust.testbed.presets import MODEL, preset
+from glm_locust.testbed.presets import MODEL, preset_named
 
 _READY_S = 90.0
-_STARTS = 3
+_RESTARTS = 2
 """How often a server is started on another free port because somebody else was faster."""
 _FOREIGN_PREFIXES = ("STREAMLIT_", "JUPYTER_", "JPY_", "GLM_TESTBED_")
 """A user's own settings of these programs must not reach the testbed's."""
 _IMPORT_ROOT = Path(__file__).resolve().parents[2]
 """Where `glm_locust` is imported from, also when it is not installed."""
 _PAGE = Path(__file__).with_name("page.py")
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """How to start one server and how to tell that it answers."""
+
+    begin: Callable[[], Child]
+    ready: Callable[[], bool]
 
 
 class Testbed:
@@ -44,7 +53,7 @@ class Testbed:
     def __init__(
         self,
         *,
-        preset_name: str = "demo",
+        preset: str = "demo",
         seed: int = 0,
         api_port: int = 0,
         web_port: int = 0,
@@ -56,15 +65,16 @@ class Testbed:
         truth_log: Path | None = None,
         workdir: Path | None = None,
     ) -> None:
-        preset(preset_name)
+        preset_named(preset)
         for fault in faults:
             parse_fault(fault)
         if api_key_env is not None and not os.environ.get(api_key_env):
             raise ConfigError(f"--api-key-env: environment variable {api_key_env} is not set or empty")
         expect_extra(web=web, jupyter=web and jupyter)
-        self.preset_name = preset_name
+        self.preset = preset
         self.seed = seed
-        self._ports = {"api": api_port, "web": web_port, "jupyter": jupyter_port}
+        self._wanted = {"api": api_port, "web": web_port, "jupyter": jupyter_port}
+        self._ports = dict(self._wanted)
         self._web = web
         self._jupyter = web and jupyter
         self._api_key_env = api_key_env
@@ -130,20 +140,27 @@ class Testbed:
         self._workdir = Path(tempfile.mkdtemp(prefix="glm-testbed-")) if given is None else given.resolve()
         try:
             self._workdir.mkdir(parents=True, exist_ok=True)
-            self._start_api()
+            servers = {"api": _Server(self._api_child, self._api_ready)}
             if self._web:
-                self._start_on_port("web", self._web_child, self._web_ready)
+                servers["web"] = _Server(self._web_child, self._web_ready)
             if self._jupyter:
                 self._write_token()
-                self._start_on_port("jupyter", self._jupyter_child, self._jupyter_ready)
+                servers["jupyter"] = _Server(self._jupyter_child, self._jupyter_ready)
+            # All begin before any is waited for: what takes long is their imports.
+            for name, server in servers.items():
+                self._children[name] = server.begin()
+            for name, server in servers.items():
+                self._wait(name, server)
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
         """End every server; do nothing where all have ended."""
-        for child in reversed(self._children.values()):
-            child.stop()
+        for child in self._children.values():
+            child.ask_to_end()
+        for child in self._children.values():
+            child.end()
         self._children.clear()
         if self._workdir is not None:
             self.jupyter_token_file.unlink(missing_ok=True)
@@ -166,19 +183,31 @@ class Testbed:
     ) -> None:
         self.stop()
 
-    def _start_api(self) -> None:
+    def _wait(self, name: str, server: _Server) -> None:
+        for _ in range(_RESTARTS):
+            child = self._children[name]
+            try:
+                return child.wait_until(server.ready, seconds=_READY_S)
+            except TestbedError:
+                if child.exit_code is None or self._wanted[name] != 0 or not _says_port_taken(child):
+                    raise
+            child.end()
+            self._children[name] = server.begin()
+        return self._children[name].wait_until(server.ready, seconds=_READY_S)
+
+    def _api_child(self) -> Child:
         # The server inherits a socket that listens already: nobody can take its port in between.
-        with listen(self._ports["api"]) as sock:
+        with listen(self._wanted["api"]) as sock:
             self._ports["api"] = sock.getsockname()[1]
             fd = sock.fileno()
             command = [sys.executable, "-m", "glm_locust.testbed.server", f"--fd={fd}"]
-            command += [f"--preset={self.preset_name}", f"--seed={self.seed}"]
+            command += [f"--preset={self.preset}", f"--seed={self.seed}"]
             command += [f"--truth-log={self.truth_log.resolve()}"]
             command += [f"--fault={fault}" for fault in self._faults]
             if self._api_key_env is not None:
                 command.append(f"--api-key-env={self._api_key_env}")
             path = os.pathsep.join(filter(None, (str(_IMPORT_ROOT), os.environ.get("PYTHONPATH"))))
-            child = Child(
+            return Child(
                 "api",
                 command,
                 log=self.workdir / "api.log",
@@ -186,40 +215,27 @@ class Testbed:
                 cwd=self._home("api"),
                 pass_fds=(fd,),
             )
-        self._children["api"] = child
-        child.wait_until(lambda: _get(self._ports["api"], "/health") is not None, seconds=_READY_S)
 
-    def _start_on_port(self, name: str, start: Callable[[], Child], ready: Callable[[], bool]) -> None:
-        wanted = self._ports[name]
-        for attempt in range(1, _STARTS + 1):
-            self._ports[name] = available_port(wanted)
-            child = self._children[name] = start()
-            try:
-                child.wait_until(ready, seconds=_READY_S)
-            except TestbedError:
-                lost = wanted == 0 and child.exit_code is not None and _says_port_taken(child)
-                if not lost or attempt == _STARTS:
-                    raise
-                child.stop()
-            else:
-                return
+    def _api_ready(self) -> bool:
+        return _get(self._ports["api"], "/health") is not None
 
     def _web_child(self) -> Child:
+        self._ports["web"] = available_port(self._wanted["web"])
         command = [sys.executable, "-m", "streamlit", "run", str(_PAGE)]
         command += [f"--server.address={HOST}", f"--server.port={self._ports['web']}"]
         command += ["--server.headless=true", "--browser.gatherUsageStats=false"]
         command += ["--server.fileWatcherType=none", "--global.developmentMode=false"]
-        env = _environment(HOME=str(self._home("web")), GLM_TESTBED_API_URL=self.api_url)
-        env["GLM_TESTBED_MODEL"] = MODEL
+        home = self._home("web")
+        env = _environment(HOME=str(home), GLM_TESTBED_API_URL=self.api_url, GLM_TESTBED_MODEL=MODEL)
         if self._api_key_env is not None:
             env["GLM_TESTBED_API_KEY_ENV"] = self._api_key_env
-        home = self._home("web")
         return Child("web", command, log=self.workdir / "web.log", env=env, cwd=home)
 
     def _web_ready(self) -> bool:
         return _get(self._ports["web"], "/_stcore/health") == b"ok"
 
     def _jupyter_child(self) -> Child:
+        self._ports["jupyter"] = available_port(self._wanted["jupyter"])
         home = self._home("jupyter")
         env = _environment(**jupyter.environment(home, self.jupyter_token_file))
         if self._api_key_env is not None:

@@ -142,7 +142,7 @@ PRESETS: dict[str, EngineSpec] = {
 """Name -> speed of the simulated model; `demo` is the default."""
 
 
-def preset(name: str) -> EngineSpec:
+def preset_named(name: str) -> EngineSpec:
     """The preset of that name; raises ConfigError."""
     spec = PRESETS.get(name)
     if spec is None:

@@ -26,7 +26,7 @@ from glm_locust.testbed.engine import Engine
 from glm_locust.testbed.engine_loop import EngineLoop
 from glm_locust.testbed.faults import Fault, FaultSwitch, parse_fault
 from glm_locust.testbed.ports import listen
-from glm_locust.testbed.presets import MODEL, EngineSpec, preset
+from glm_locust.testbed.presets import MODEL, EngineSpec, preset_named
 from glm_locust.testbed.telemetry import Telemetry
 from glm_locust.testbed.truth import TruthLog
 from glm_locust.testbed.wire import ApiError, error_body
@@ -168,7 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
         sock = listen(given.port) if given.fd is None else socket.socket(fileno=given.fd)
         with TruthLog(given.truth_log) as truth:
             settings = ServerSettings(
-                spec=preset(given.preset),
+                spec=preset_named(given.preset),
                 truth=truth,
                 seed=given.seed,
                 api_key=os.environ[given.api_key_env] if given.api_key_env else None,
