@@ -1,6 +1,6 @@
 """Questions with known answers: texts and generated images, seeded and pure."""
 
-from glm_locust.workload.prompt import Image, Prompt
+from glm_locust.workload.prompt import Image, Prompt, PromptSource
 from glm_locust.workload.prompts import LANGUAGES, Language, estimated_tokens, recognise
 from glm_locust.workload.tasks import TASKS, Task
 from glm_locust.workload.truth import Truth
@@ -12,6 +12,7 @@ __all__ = [
     "Image",
     "Language",
     "Prompt",
+    "PromptSource",
     "Task",
     "Truth",
     "Workload",

@@ -1,6 +1,7 @@
 """What a simulated user asks: text and images, with what a right answer would hold."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from glm_locust.records import digest
 
@@ -47,3 +48,14 @@ class Prompt:
     def image_bytes(self) -> int:
         """Size of all image files together."""
         return sum(len(image.data) for image in self.images)
+
+
+class PromptSource(Protocol):
+    """Where questions come from: the built-in workload or a user's data set."""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that it has questions for."""
+
+    def prompt(self, task: str, index: int) -> Prompt:
+        """The question with this index; raises ConfigError for an unknown task."""
