@@ -70,7 +70,7 @@ class OpenAISession:
         """The head of the response came; without this call it counts as a stream with status 200."""
         self._failed_status = None if kind_of_status(status) is None else status
         self._content_type = content_type.partition(";")[0].strip().lower()
-        self._in_one_body = self._content_type.endswith("json")
+        self._in_one_body = self._failed_status is None and self._content_type.endswith("json")
         return [] if self._failed_status else [Accepted(status)]
 
     def receive(self, data: bytes) -> list[Signal]:

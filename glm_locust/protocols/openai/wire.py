@@ -98,7 +98,7 @@ class Chunk(msgspec.Struct):
         return error_text(self.message) if self.object == "error" else None
 
 
-_decoder = msgspec.json.Decoder(Chunk)
+_decoder: msgspec.json.Decoder[Chunk] = msgspec.json.Decoder(Chunk)
 
 
 def read_chunk(data: bytes) -> Chunk:
@@ -120,24 +120,28 @@ def read_chunk(data: bytes) -> Chunk:
 
 def error_text(body: object) -> str:
     """The message in an error body of OpenAI's or FastAPI's shape, or of any other, as one line."""
-    if isinstance(body, bytes):
-        try:
-            body = json.loads(body)
-        except (ValueError, RecursionError):
-            return one_line(body.decode("utf-8", "replace"))
-    while isinstance(body, dict):
-        inner = next((body[key] for key in ("error", "detail", "message") if body.get(key)), None)
+    if not isinstance(body, bytes):
+        return _message(body)
+    try:
+        return _message(json.loads(body))
+    except (ValueError, RecursionError):
+        return one_line(body.decode("utf-8", "replace"))
+
+
+def _message(said: Any) -> str:
+    while isinstance(said, dict):
+        inner = next((said[key] for key in ("error", "detail", "message") if said.get(key)), None)
         if inner is None:
             break
-        body = inner
-    match body:
-        case [{"msg": str(said), **more}, *_]:
+        said = inner
+    match said:
+        case [{"msg": str(problem), **more}, *_]:
             place = more.get("loc")
             where = ".".join(str(part) for part in place) + ": " if isinstance(place, list) else ""
-            return one_line(where + said)
-        case str(said):
+            return one_line(where + problem)
+        case str():
             return one_line(said)
-    return one_line(json.dumps(body, ensure_ascii=False))
+    return one_line(json.dumps(said, ensure_ascii=False))
 
 
 def model_names(body: bytes) -> list[str] | None:
