@@ -16,6 +16,8 @@ from glm_locust.transport.channel import Channel
 from glm_locust.workload.prompt import Prompt
 
 HEARTBEAT_S = 1.0
+KEEP_ALIVE_S = 5.0
+"""How often a user who waits is to look after its connections."""
 PREPARING_THREADS = 2
 
 _log = logging.getLogger(__name__)
@@ -83,12 +85,16 @@ class Desk:
         return DeskState.READY
 
     def take(
-        self, user: Hashable, get_ready: Callable[[frozenset[str]], None] | None = None
+        self,
+        user: Hashable,
+        get_ready: Callable[[frozenset[str]], None] | None = None,
+        keep_alive: Callable[[], None] | None = None,
     ) -> Errand | None:
         """Wait for a ticket; None once the desk is closed.
 
         A user who is given a seat is asked first to get ready for the paths of the block, in its
-        own greenlet and before the clock starts.
+        own greenlet and before the clock starts. While it waits, `keep_alive` is called every
+        `KEEP_ALIVE_S`.
         """
         if user not in self._users:
             self._users[user] = None
@@ -96,7 +102,7 @@ class Desk:
         while self._open:
             hand = self._hand
             if hand is None or user not in hand.seated:
-                self._changed.wait()
+                self._await_change(keep_alive)
             elif not hand.seated[user]:
                 if get_ready is not None:
                     get_ready(hand.paths)
@@ -108,7 +114,7 @@ class Desk:
                 self._out.add(errand.ticket)
                 return errand
             else:
-                self._changed.wait()
+                self._await_change(keep_alive)
         return None
 
     def done(self, errand: Errand) -> None:
@@ -125,6 +131,11 @@ class Desk:
             self._hand.seated.pop(user, None)
         self._settle()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether tickets may still come."""
+        return self._open
+
     def open(self) -> None:
         """Hand out tickets: a run begins."""
         self._open = True
@@ -139,6 +150,10 @@ class Desk:
         """Close and say nothing more."""
         self.close()
         self._heart.kill(block=False)
+
+    def _await_change(self, keep_alive: Callable[[], None] | None) -> None:
+        if not self._changed.wait(KEEP_ALIVE_S) and keep_alive is not None:
+            keep_alive()
 
     def _take_order(self, _worker: str, data: dict[str, Any]) -> None:
         order = unpack(data, Order)
