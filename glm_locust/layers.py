@@ -26,7 +26,7 @@ class TruthLine(msgspec.Struct, frozen=True, kw_only=True):
 
     prompt_id: str | None = None
     upstream_id: str | None = None
-    received_ns: int
+    received_ns: int | None
     """The whole request, body included, was read."""
     received_head_ns: int | None = None
     first_token_ns: int | None = None
@@ -102,7 +102,7 @@ def join(records: Iterable[RequestRecord], truth: Sequence[TruthLine]) -> Joined
     by_id = _unique_by_id(truth)
     by_prompt: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for place, line in enumerate(truth):
-        if line.prompt_id is not None:
+        if line.prompt_id is not None and line.received_ns is not None:
             by_prompt[line.prompt_id].append((line.received_ns, place))
     for lines in by_prompt.values():
         lines.sort()

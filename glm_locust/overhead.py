@@ -117,13 +117,21 @@ def difference(
     )
 
 
-def contrast(later: Difference, earlier: Difference, *, confidence: float = CONFIDENCE) -> Interval:
-    """By how much the difference itself changed between two disjoint sets of requests."""
-    draws = None
-    if later.draws is not None and earlier.draws is not None:
-        n = min(len(later.draws), len(earlier.draws))
-        draws = later.draws[:n] - earlier.draws[:n]
-    return _interval(later.difference.value - earlier.difference.value, draws, confidence)
+def contrast(
+    later: Sequence[Difference], earlier: Sequence[Difference], *, confidence: float = CONFIDENCE
+) -> Interval:
+    """Mean of the later differences - mean of the earlier ones; all of disjoint requests."""
+    every = (*later, *earlier)
+    n = min(0 if one.draws is None else len(one.draws) for one in every)
+    value = _mean([one.difference.value for one in later]) - _mean([one.difference.value for one in earlier])
+    if not n:
+        return Interval(value)
+    after, before = ([one.draws[:n] for one in of if one.draws is not None] for of in (later, earlier))
+    return _interval(value, np.mean(after, axis=0) - np.mean(before, axis=0), confidence)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _enough(sample: Sample, quantile: float) -> bool:

@@ -177,13 +177,21 @@ def test_contrast_shows_growth_and_no_growth() -> None:
     def level(extra: float) -> Difference:
         return of(stratum((rng.normal(1 + extra, 0.05, 40)).tolist(), rng.normal(1, 0.05, 40).tolist()))
 
-    assert contrast(level(0.6), level(0.2)).above_zero
-    assert contrast(level(0.2), level(0.6)).below_zero
-    same = contrast(level(0.3), level(0.3))
+    assert contrast([level(0.6)], [level(0.2)]).above_zero
+    assert contrast([level(0.2)], [level(0.6)]).below_zero
+    same = contrast([level(0.3)], [level(0.3)])
     assert not same.above_zero
     assert not same.below_zero
 
 
 def test_contrast_of_too_few_has_no_interval() -> None:
     few, many = of(stratum([2.0], [1.0])), of(stratum([3.0] * 9, [1.0] * 9))
-    assert contrast(many, few) == Interval(1.0)
+    assert contrast([many], [few]) == Interval(1.0)
+
+
+def test_contrast_of_groups_is_that_of_their_means() -> None:
+    def constant(extra: float) -> Difference:
+        return of(stratum([1 + extra] * 6, [1.0] * 6))
+
+    got = contrast([constant(0.5), constant(0.7)], [constant(0.1), constant(0.3)])
+    assert (got.value, got.low, got.high) == pytest.approx((0.4, 0.4, 0.4))
