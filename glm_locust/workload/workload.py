@@ -11,8 +11,10 @@ from glm_locust.workload.prompts import LANGUAGES, REPEATED, Language
 from glm_locust.workload.tasks import TASKS
 from glm_locust.workload.truth import Truth
 
-SIZES = range(128, 4097)
+IMAGE_SIZES = range(128, 4097)
 """Pixels along an edge; smaller images could not show what makes each unique."""
+
+IMAGE_FORMATS: tuple[ImageFormat, ...] = tuple(MEDIA_TYPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ class Workload:
             raise ConfigError(f"languages: expected some of {', '.join(LANGUAGES)}, got {self.languages}")
         if not 0 <= self.repeat_share <= 1:
             raise ConfigError(f"repeat_share: expected a number from 0 to 1, got {self.repeat_share}")
-        if self.size not in SIZES:
-            raise ConfigError(f"size: expected {SIZES[0]} to {SIZES[-1]} pixels, got {self.size}")
+        if self.size not in IMAGE_SIZES:
+            raise ConfigError(f"size: expected {IMAGE_SIZES[0]} to {IMAGE_SIZES[-1]} pixels, got {self.size}")
         if self.image_format not in MEDIA_TYPES:
             raise ConfigError(f"image_format: expected {' or '.join(MEDIA_TYPES)}, got {self.image_format!r}")
 

@@ -1,0 +1,207 @@
+"""Scenario: all that a comparison needs to know, from a TOML file and a command line."""
+
+import random
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from glm_locust.config.settings import Settings, did_you_mean
+from glm_locust.config.target_settings import given, read_targets
+from glm_locust.config.targets import ApiTarget, WebTarget
+from glm_locust.errors import ConfigError
+from glm_locust.plan import DESIGNS, Block, endless_blocks, make_plan
+from glm_locust.records import PathId
+from glm_locust.workload import IMAGE_FORMATS, IMAGE_SIZES, LANGUAGES, TASKS, ImageFormat, Language, Workload
+
+PromptLang = Literal["zh", "en", "both"]
+Design = Literal["blocks", "mixed"]
+
+
+def _drawn_seed() -> int:
+    return random.SystemRandom().randrange(2**31)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What is asked, how often, by how many, and where.
+
+    A field is a key of the TOML file and, with dashes, a word of the command line.
+    """
+
+    api: ApiTarget | None = None
+    web: WebTarget | None = None
+    web_jupyter: WebTarget | None = None
+    tasks: tuple[str, ...] = ()
+    """Empty: all that the workload or the data set has."""
+    repeats: int = 10
+    """Questions per task, path and level; a level of more users asks at least one per user."""
+    levels: tuple[int, ...] = (1,)
+    """Concurrent users, over all workers; each level is measured by itself."""
+    warmup: int = 1
+    """Questions per user and path that are asked first and not counted."""
+    prompt_lang: PromptLang = "both"
+    seed: int = field(default_factory=_drawn_seed)
+    """Drawn when none is given: a second run with the same questions would find them in caches."""
+    repeat_share: float = 0.0
+    """Share of questions that repeat an earlier one exactly."""
+    image_size: int = 512
+    """Width and height of generated images in pixels."""
+    image_format: ImageFormat = "png"
+    dataset: str | None = None
+    """JSONL file of the user's own questions; the same file must be on every worker."""
+    design: Design = "blocks"
+    web_share: float = 0.5
+    """Share of the requests that go to the page in the mixed design."""
+    think_time: float = 0.0
+    """Seconds that a user waits between an answer and the next question."""
+    out: str = "runs"
+    """Directory of the runs, relative to the working directory."""
+
+    @property
+    def targets(self) -> dict[str, ApiTarget | WebTarget]:
+        """Path id to target, for the paths that have one."""
+        named = {PathId.API: self.api, PathId.WEB: self.web, PathId.WEB_JUPYTER: self.web_jupyter}
+        return {str(path): target for path, target in named.items() if target is not None}
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The path ids that are compared."""
+        return tuple(self.targets)
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """The languages of built-in questions."""
+        return LANGUAGES if self.prompt_lang == "both" else (self.prompt_lang,)
+
+    def workload(self) -> Workload:
+        """The built-in questions; only where there is no data set."""
+        return Workload(
+            self.seed, self.languages, self.repeat_share, size=self.image_size, image_format=self.image_format
+        )
+
+    def chosen_tasks(self, available: Sequence[str]) -> tuple[str, ...]:
+        """The tasks to ask, out of those that the source of questions has; ConfigError for others."""
+        for task in self.tasks:
+            if task not in available:
+                raise ConfigError(f"tasks: expected some of {', '.join(available)}, got {task!r}")
+        return self.tasks or tuple(available)
+
+    def plan(self, available: Sequence[str]) -> tuple[Block, ...]:
+        """The plan of the comparison, over the tasks that the source of questions has."""
+        return make_plan(
+            self.paths,
+            self.chosen_tasks(available),
+            self.repeats,
+            self.levels,
+            warmup=self.warmup,
+            seed=self.seed,
+            design=self.design,
+            web_share=self.web_share,
+        )
+
+    def endless_plan(self, available: Sequence[str]) -> Iterator[Block]:
+        """The same without end, for a run that is limited by time."""
+        return endless_blocks(
+            self.paths,
+            self.chosen_tasks(available),
+            self.levels,
+            warmup=self.warmup,
+            seed=self.seed,
+            design=self.design,
+            web_share=self.web_share,
+        )
+
+    def merge(self, overrides: Mapping[str, object], prefix: str = "--") -> "Scenario":
+        """This scenario with what a command line says; None means not given.
+
+        Keys are fields or the words `model max_tokens api_key_env api_key_file jupyter_token_env
+        jupyter_token_file header timeout ca`, which apply to the targets; targets are URLs. Numbers
+        and lists may be texts. Raises ConfigError that names the option, `prefix` before its word.
+        """
+        return _applied(self, Settings(overrides, lambda key: prefix + key.replace("_", "-"), from_text=True))
+
+    def to_workload_dict(self) -> dict[str, Any]:
+        """What must agree for two runs to be comparable; for the run's header."""
+        skipped = {"api", "web", "web_jupyter", "out", "seed"}
+        told = {
+            name: getattr(self, name) for name in (row.name for row in fields(self)) if name not in skipped
+        }
+        if self.dataset is not None:
+            told["dataset"] = Path(self.dataset).name
+        return told | {"paths": list(self.paths), "tasks": list(self.tasks), "levels": list(self.levels)}
+
+    def to_targets_dict(self) -> dict[str, Any]:
+        """Per path what is reached and how, without secrets and header values; for the run's header."""
+        told: dict[str, Any] = {}
+        for path, target in self.targets.items():
+            row = told[path] = {"url": target.url, "headers": sorted(target.headers)}
+            row["deadlines"] = asdict(target.deadlines)
+            if isinstance(target, ApiTarget):
+                row |= {
+                    "model": target.model,
+                    "max_tokens": target.max_tokens,
+                    "http_client": target.http_client,
+                }
+                row["extra_body"] = target.extra_body
+        return told
+
+    def to_message(self) -> dict[str, Any]:
+        """Plain data that msgpack and JSON can carry; names of secrets, never secrets."""
+        message: dict[str, Any] = msgspec.to_builtins(self)
+        return message
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> "Scenario":
+        """The inverse of `to_message`; raises ConfigError for what is not one."""
+        try:
+            return msgspec.convert(message, cls)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"not a scenario: {error}") from None
+
+
+def load_scenario(path: str | Path) -> Scenario:
+    """Read a TOML file; raises ConfigError naming file, key and what was expected."""
+    path = Path(path)
+    try:
+        table = tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the scenario: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: expected UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    return _applied(Scenario(), Settings(table, lambda key: f"{path}: {key}", folder=path.parent))
+
+
+def _applied(base: Scenario, settings: Settings) -> Scenario:
+    api, web, web_jupyter = read_targets(settings, base.api, base.web, base.web_jupyter)
+    changes = given(
+        tasks=settings.words("tasks"),
+        repeats=settings.whole("repeats", 1),
+        levels=settings.wholes("levels", 1),
+        warmup=settings.whole("warmup", 0),
+        prompt_lang=settings.choice("prompt_lang", (*LANGUAGES, "both")),
+        seed=settings.whole("seed", 0),
+        repeat_share=settings.number("repeat_share", "a number from 0 to 1", lambda share: 0 <= share <= 1),
+        image_size=settings.whole("image_size", IMAGE_SIZES[0]),
+        image_format=settings.choice("image_format", IMAGE_FORMATS),
+        dataset=settings.file("dataset"),
+        design=settings.choice("design", DESIGNS),
+        web_share=settings.number(
+            "web_share", "a number between 0 and 1, both excluded", lambda share: 0 < share < 1
+        ),
+        think_time=settings.seconds("think_time", zero=True),
+        out=settings.text("out"),
+    )
+    settings.close()
+    merged = replace(base, api=api, web=web, web_jupyter=web_jupyter, **changes)
+    if merged.image_size not in IMAGE_SIZES:
+        settings.fail("image_size", f"{IMAGE_SIZES[0]} to {IMAGE_SIZES[-1]} pixels")
+    unknown = [task for task in merged.tasks if task not in TASKS]
+    if merged.dataset is None and unknown:
+        settings.fail("tasks", f"some of {', '.join(TASKS)}", hint=did_you_mean(unknown[0], TASKS))
+    return merged
