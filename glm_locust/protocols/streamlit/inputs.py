@@ -7,6 +7,7 @@ from glm_locust.protocols.streamlit.schema import Wire
 from glm_locust.protocols.streamlit.values import (
     UploadedFile,
     WidgetValue,
+    default_state,
     files_state,
     rerun,
     value_state,
@@ -55,16 +56,20 @@ class Inputs:
         self._states = {id_: state for id_, state in self._states.items() if id_ in present}
 
     def form_submitted(self, form_id: str) -> None:
-        """A form was sent; one that clears itself comes back with its defaults."""
-        clears = any(
-            node.is_block and node.kind == "form" and node.content.form_id == form_id
-            for node in self._page
-            if getattr(node.content, "clear_on_submit", False)
-        )
-        if clears:
-            for widget in widgets_of(self._page):
-                if widget.form_id == form_id:
+        """A form was sent; one that clears itself is back at its defaults.
+
+        The browser does that: a server keeps every value that it is not told to change.
+        """
+        forms = (node.content for node in self._page if node.is_block and node.kind == "form")
+        if not any(form.form_id == form_id and form.clear_on_submit for form in forms):
+            return
+        for widget in widgets_of(self._page):
+            if widget.form_id == form_id and widget.id in self._states:
+                default = default_state(widget, self._page.version)
+                if default is None:
                     self.forget(widget.id)
+                else:
+                    self._states[widget.id] = default
 
     def rerun(self, triggers: Iterable[Wire] = (), *, fragment_id: str = "", script_hash: str = "") -> bytes:
         """The message that runs the script with all these values."""

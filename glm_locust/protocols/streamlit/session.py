@@ -67,6 +67,11 @@ class StreamlitSession:
         return self._open and self._question is None
 
     @property
+    def accepted(self) -> bool:
+        """Whether the script run of the present question has started."""
+        return self._question is not None and self._question.accepted
+
+    @property
     def widgets(self) -> list[Widget]:
         """The widgets on the page now."""
         return widgets_of(self.page)

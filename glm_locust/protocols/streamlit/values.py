@@ -77,6 +77,23 @@ def value_state(widget: Widget, value: WidgetValue, version: Version) -> Wire:
     return state
 
 
+def default_state(widget: Widget, version: Version) -> Wire | None:
+    """The state of a widget set back to what the app gave it; None where that is no value at all."""
+    if widget.takes_files:
+        return files_state(widget, ())
+    content = widget.node.content
+    if not hasattr(content, "default"):
+        return None
+    default = content.default
+    optional = any(field.name == "default" and field.has_presence for field in content.DESCRIPTOR.fields)
+    if optional and not content.HasField("default"):
+        return None
+    given = [default] if isinstance(default, str | bool | int | float) else list(default)
+    options = _options(widget)
+    value = [options[int(item)] for item in given if int(item) < len(options)] if options else given
+    return value_state(widget, value, version) if value else None
+
+
 def trigger_state(widget: Widget) -> Wire:
     """The state of a button that has just been pressed."""
     return WidgetState(id=widget.id, trigger_value=True)

@@ -1,0 +1,328 @@
+"""StreamlitClient: one simulated user in front of a Streamlit page, measured like any other path."""
+
+import base64
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import gevent
+
+from glm_locust.config import Deadlines, WebTarget, WidgetChoice
+from glm_locust.errors import ConfigError, LocalProtocolError
+from glm_locust.protocols import Command, HttpPut, SendMessage
+from glm_locust.protocols.streamlit import PageError, StreamlitSession, WidgetQueries, WidgetQuery
+from glm_locust.records import Ended, ErrorKind, Measurement, Output, Signal
+from glm_locust.transport.clock import now_ns
+from glm_locust.transport.exchange import Exchange
+from glm_locust.transport.failures import Step, explain
+from glm_locust.transport.websocket import BROKEN, ClosedError, Message, WebSocket
+from glm_locust.users.streamlit_page import PageFaultError, StreamlitPage
+from glm_locust.workload.prompt import Image, Prompt
+
+_PROBE: Final = Prompt(
+    "probe",
+    "",
+    (
+        Image(
+            base64.b64decode(
+                "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+            ),
+            "image/png",
+            1,
+            1,
+            "probe.png",
+        ),
+    ),
+)
+
+
+class StreamlitClient:
+    """One user's browser tab; questions go one after the other.
+
+    `on_text` is called with each piece of text that may be the answer's, as it comes.
+    """
+
+    def __init__(self, target: WebTarget, *, on_text: Callable[[str], None] | None = None) -> None:
+        self._deadlines = target.deadlines
+        self._page = StreamlitPage(target)
+        self._session = StreamlitSession(
+            f"{self._page.base_url}/",
+            page=target.page,
+            queries=WidgetQueries(
+                prompt=_query(target.prompt_widget),
+                upload=_query(target.upload_widget),
+                submit=_query(target.submit_widget),
+            ),
+        )
+        self._on_text = on_text
+        self._socket: WebSocket | None = None
+
+    @property
+    def session(self) -> StreamlitSession:
+        """The tab itself: its page, its widgets, how often the server forgot it."""
+        return self._session
+
+    @property
+    def connected(self) -> bool:
+        """False before `open` and after a lost connection; then the next question reconnects first."""
+        return self._socket is not None
+
+    def check(self, images: int = 0) -> None:
+        """Open the page and make sure that it takes questions of so many images.
+
+        Where the page takes images, a tiny one is uploaded and not used. Raises ConfigError.
+        """
+        try:
+            self.open()
+            try:
+                self._session.require(images)
+            except PageError as error:
+                errors = self._session.opening_errors
+                raise PageFaultError(ErrorKind.PROTOCOL, errors[0] if errors else str(error)) from None
+            if self._takes_images():
+                self._probe_upload()
+        except PageFaultError as fault:
+            self._drop()
+            raise ConfigError(f"page {self._page.base_url}: {fault}") from None
+
+    def open(self) -> None:
+        """Load the page unless it stands already; raises PageFaultError.
+
+        After a lost connection this is what a person's reload does: the server may still know the
+        session, else `session.lost_sessions` counts one more.
+        """
+        try:
+            if self._socket is not None:
+                self._listen(self._socket, now_ns())
+        except BROKEN:
+            self._drop()
+        if self._socket is not None and self._session.idle:
+            return
+        self._drop()
+        try:
+            self._socket = self._page.connect(self._session.page.session_id, self._session.page.version)
+            self._carry_out(self._session.open(), self._socket)
+            self._wait_for_page(self._socket, "the first run of its script")
+        except BROKEN as error:
+            failure = explain(error, Step.AWAIT)
+            self._drop()
+            raise PageFaultError(failure.kind, self._page.hide(_words(error, failure.detail))) from None
+        except BaseException:
+            self._drop()
+            raise
+
+    def ask(self, prompt: Prompt, measurement: Measurement) -> None:
+        """Drive one question to its end, which the measurement holds, whatever the server does.
+
+        Raises only what ends the greenlet (GreenletExit), after `measurement.cancel()`.
+        """
+        try:
+            self.open()
+            self._converse(prompt, measurement)
+        except PageFaultError as fault:
+            if fault.status is not None:
+                measurement.http_status(fault.status)
+            measurement.fail(fault.kind, str(fault), now_ns())
+            self._drop()
+        except PageError as error:
+            errors = self._session.opening_errors
+            kind = ErrorKind.SERVER_ERROR if errors else ErrorKind.PROTOCOL
+            measurement.fail(kind, self._page.hide(errors[0] if errors else str(error)), now_ns())
+        except BROKEN as error:
+            self._note_break(error, measurement)
+        except BaseException:
+            measurement.cancel(now_ns())
+            self._drop()
+            raise
+
+    def idle(self, seconds: float) -> None:
+        """Think for so long, reading meanwhile: a server drops a browser that leaves its pings unanswered."""
+        until_ns = now_ns() + int(seconds * 1e9)
+        try:
+            if self._socket is not None:
+                self._listen(self._socket, until_ns)
+        except BROKEN:
+            self._drop()
+        left_s = (until_ns - now_ns()) / 1e9
+        if left_s > 0:
+            gevent.sleep(left_s)
+
+    def close(self) -> None:
+        """Leave the page and close every connection."""
+        self._drop()
+        self._page.close()
+
+    # -- one question ---------------------------------------------------------------------------
+
+    def _converse(self, prompt: Prompt, measurement: Measurement) -> None:
+        socket = self._socket
+        assert socket is not None
+        commands = self._session.ask(prompt)
+        bytes_in, bytes_out = socket.bytes_in, socket.bytes_out
+        pace = _Pace(self._deadlines)
+        try:
+            self._carry_out(commands, socket, measurement, pace)
+            while measurement.ended is None:
+                message = socket.receive(pace.due())
+                if message is None:
+                    kind, detail = pace.overdue()
+                    measurement.fail(kind, detail, now_ns())
+                    self._drop()
+                else:
+                    self._take(message, socket, measurement, pace)
+        finally:
+            measurement.bytes_in += socket.bytes_in - bytes_in
+            measurement.bytes_out += socket.bytes_out - bytes_out
+        if measurement.ended.kind is ErrorKind.PROTOCOL:
+            self._drop()  # nobody knows what the rest of this connection would mean
+
+    def _take(self, message: Message, socket: WebSocket, measurement: Measurement, pace: "_Pace") -> None:
+        for result in self._session.receive(message.data):
+            if isinstance(result, Command):
+                self._carry_out([result], socket, measurement, pace)
+                continue
+            signal: Signal = result
+            if isinstance(signal, Output):
+                pace.last_text_ns = message.at_ns
+                if self._on_text is not None:
+                    self._on_text(self._session.text_of(signal.candidate)[-signal.chars :])
+            elif isinstance(signal, Ended) and signal.detail:
+                signal = replace(signal, detail=self._page.hide(signal.detail))
+            measurement.signal(signal, message.at_ns, message.lag_us)
+
+    def _carry_out(
+        self,
+        commands: Iterable[Command | Signal],
+        socket: WebSocket,
+        measurement: Measurement | None = None,
+        pace: "_Pace | None" = None,
+    ) -> None:
+        for command in commands:
+            match command:
+                case SendMessage(data=data, submits=submits):
+                    at_ns = now_ns()
+                    if measurement is not None and pace is not None:
+                        pace.sent(at_ns, submits=submits)
+                        measurement.submitted(at_ns) if submits else measurement.sent(at_ns)
+                    socket.send(data)
+                case HttpPut():
+                    self._upload(command, measurement, pace)
+                case _:
+                    raise LocalProtocolError(f"a page has no use for {type(command).__name__}")
+
+    def _upload(self, put: HttpPut, measurement: Measurement | None, pace: "_Pace | None") -> None:
+        exchange = Exchange()
+        limit_s = self._deadlines.first_output_s
+        if pace is not None:
+            limit_s = max(0.001, (pace.due() - now_ns()) / 1e9)
+        try:
+            self._page.upload(put, exchange, limit_s)
+        finally:
+            if measurement is not None:
+                measurement.bytes_out += exchange.bytes_out
+                measurement.bytes_in += exchange.bytes_in
+                measurement.image_bytes_out += len(put.body) if exchange.sent_all_ns is not None else 0
+
+    def _note_break(self, error: Exception, measurement: Measurement) -> None:
+        """A connection has gone: whose fault, and what of the answer had come."""
+        at_ns = now_ns()
+        failure = explain(error, Step.RECEIVE if self._session.accepted else Step.AWAIT)
+        detail = self._page.hide(_words(error, failure.detail))
+        if failure.kind in (ErrorKind.CONNECT, ErrorKind.TRUNCATED):
+            for signal in self._session.eof(detail):
+                measurement.signal(signal, at_ns)
+        measurement.fail(failure.kind, detail, at_ns)
+        self._drop()
+
+    # -- the page -------------------------------------------------------------------------------
+
+    def _takes_images(self) -> bool:
+        try:
+            self._session.require(1)
+        except PageError:
+            return False
+        return True
+
+    def _probe_upload(self) -> None:
+        socket = self._socket
+        assert socket is not None
+        try:
+            self._carry_out(self._session.probe_upload(_PROBE), socket)
+            self._wait_for_page(socket, "the addresses for an upload")
+        except BROKEN as error:
+            failure = explain(error, Step.AWAIT)
+            raise PageFaultError(failure.kind, self._page.hide(_words(error, failure.detail))) from None
+
+    def _wait_for_page(self, socket: WebSocket, what: str) -> None:
+        limit_s = self._deadlines.first_output_s
+        until_ns = now_ns() + int(limit_s * 1e9)
+        while not self._session.idle:
+            message = socket.receive(until_ns)
+            if message is None:
+                raise PageFaultError(ErrorKind.TIMEOUT_FIRST_OUTPUT, f"{what} took more than {limit_s:g} s")
+            for result in self._session.receive(message.data):
+                if isinstance(result, Ended):
+                    raise PageFaultError(
+                        result.kind or ErrorKind.PROTOCOL, self._page.hide(result.detail or "")
+                    )
+                self._carry_out([result], socket)
+
+    def _listen(self, socket: WebSocket, until_ns: int) -> None:
+        while (message := socket.receive(until_ns)) is not None:
+            self._session.receive(message.data)
+
+    def _drop(self) -> None:
+        socket, self._socket = self._socket, None
+        self._session.abandon()
+        if socket is not None:
+            socket.close()
+
+
+@dataclass(slots=True)
+class _Pace:
+    """What a question is due at: its submission, its first text, its next text, its end."""
+
+    deadlines: Deadlines
+    sent_ns: int | None = None
+    submitted_ns: int | None = None
+    last_text_ns: int | None = None
+
+    def sent(self, at_ns: int, *, submits: bool) -> None:
+        """A message goes off."""
+        if self.sent_ns is None:
+            self.sent_ns = at_ns
+        if submits:
+            self.submitted_ns = at_ns
+
+    def due(self) -> int:
+        """The instant from which on the answer is overdue; before the submission that is overdue itself."""
+        limits = self.deadlines
+        start_ns = self.submitted_ns or self.sent_ns or now_ns()
+        total = start_ns + _ns(limits.total_s)
+        if self.last_text_ns is None:
+            return min(total, start_ns + _ns(limits.first_output_s))
+        return min(total, self.last_text_ns + _ns(limits.stall_s))
+
+    def overdue(self) -> tuple[ErrorKind, str]:
+        """Which deadline passed."""
+        limits = self.deadlines
+        start_ns = self.submitted_ns or self.sent_ns
+        if start_ns is not None and now_ns() >= start_ns + _ns(limits.total_s):
+            return ErrorKind.TIMEOUT_TOTAL, f"no end of the answer within {limits.total_s:g} s"
+        if self.submitted_ns is None:
+            return ErrorKind.TIMEOUT_FIRST_OUTPUT, f"upload not done within {limits.first_output_s:g} s"
+        if self.last_text_ns is None:
+            return ErrorKind.TIMEOUT_FIRST_OUTPUT, f"no text within {limits.first_output_s:g} s"
+        return ErrorKind.TIMEOUT_STALL, f"no further text within {limits.stall_s:g} s"
+
+
+def _ns(seconds: float) -> int:
+    return int(seconds * 1e9)
+
+
+def _query(choice: WidgetChoice) -> WidgetQuery:
+    return WidgetQuery(choice.kind, choice.label, choice.key, choice.index)
+
+
+def _words(error: BaseException, otherwise: str) -> str:
+    return str(error) if isinstance(error, ClosedError) else otherwise
