@@ -35,8 +35,17 @@ class Settings:
 
         File names are relative to `folder`.
         """
-        self._values = {_key(key): value for key, value in values.items() if value is not None}
-        self._written = {_key(key): key for key in values}
+        self._values: dict[str, object] = {}
+        self._written: dict[str, str] = {}
+        for written, value in values.items():
+            key = written.replace("-", "_")
+            if key in self._written:
+                raise ConfigError(
+                    f"{name(written)}: the same as {self._written[key]}, which is there already"
+                )
+            self._written[key] = written
+            if value is not None:
+                self._values[key] = value
         self._name = name
         self._from_text = from_text
         self._folder = folder
@@ -283,10 +292,6 @@ def _header_pairs(value: object) -> Iterator[tuple[str, object]]:
     for line in [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else [None]:
         name, colon, content = line.partition(":") if isinstance(line, str) else ("", "", "")
         yield name, content if colon else None
-
-
-def _key(word: str) -> str:
-    return word.replace("-", "_")
 
 
 def did_you_mean(word: object, choices: Iterable[str]) -> str:
