@@ -1,11 +1,12 @@
 """Files that hold whole lines only: `run.jsonl` on the master, spools on the workers."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from glm_locust.errors import GlmLocustError
+from glm_locust.errors import ConfigError, GlmLocustError
 from glm_locust.records import RunFooter, RunHeader, encode_line
 
 RUN_FILE = "run.jsonl"
@@ -101,6 +102,16 @@ class JsonlSink:
                 file.write(bytes(RESERVE_BYTES))
             except OSError as error:
                 raise SinkError(f"cannot write {self._run_dir}: {error.strerror}") from None
+
+
+def check_directory(directory: Path) -> None:
+    """Make it if need be, and a file in it; raises ConfigError where runs could not be written there."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            return
+    except OSError as error:
+        raise ConfigError(f"out: cannot write to {directory}: {error.strerror}") from None
 
 
 def lines_of_run(run_dir: Path) -> Iterator[bytes]:

@@ -155,14 +155,16 @@ class Recorder:
         return delivered
 
     def _drain(self) -> None:
-        gevent.wait([self._idle, self._hurry], count=1)
-        for user in list(self._in_flight.values()):
-            gevent.kill(user, block=False)
-        if not self._idle.wait(CANCEL_GRACE_S):
-            for measurement in list(self._in_flight):
-                self.finish(measurement)
-        self._shipper.flush(self._ship_grace_s)
-        self._drained.set()
+        try:
+            gevent.wait([self._idle, self._hurry], count=1)
+            for user in list(self._in_flight.values()):
+                gevent.kill(user)
+            if not self._idle.wait(CANCEL_GRACE_S):
+                for measurement in list(self._in_flight):
+                    self.finish(measurement)
+            self._shipper.flush(self._ship_grace_s)
+        finally:
+            self._drained.set()
 
     def _complain(self, error: str) -> None:
         if self._spool_error is None:

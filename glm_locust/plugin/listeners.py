@@ -1,31 +1,46 @@
 """The only subscriber to Locust's events."""
 
 import atexit
-import logging
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import locust
 import locust.log
+import msgspec
 from locust.env import Environment
 from locust.event import Events
 from locust.runners import MasterRunner, WorkerRunner
 
+from glm_locust.config import Scenario
 from glm_locust.errors import ConfigError, ExitCode, GlmLocustError
 from glm_locust.plugin.director import Director
 from glm_locust.plugin.guard import Guard, exit_for_usage, say
 from glm_locust.plugin.interrupts import Interrupts
-from glm_locust.plugin.master import MasterSide, RunSetup
-from glm_locust.plugin.options import DeliveryOptions, add_options, default_options, delivery_options
+from glm_locust.plugin.master import MasterSide
+from glm_locust.plugin.options import (
+    DeliveryOptions,
+    add_options,
+    default_options,
+    read_delivery,
+    read_scenario,
+)
 from glm_locust.plugin.worker import WorkerSide
 from glm_locust.run import Run
+from glm_locust.sinks import check_directory
 from glm_locust.transport.channel import Channel, Loopback, RunnerChannel
+from glm_locust.users.questions import assign
 
-RUN_ID_OPTION = "glm_run_id"
+ORDER_OPTION = "glm_order"
 """Travels with the options that Locust sends to its workers, ahead of the first user."""
 
-_log = logging.getLogger("glm_locust")
+
+class _Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker is told of a run before its first user starts."""
+
+    run_id: str
+    scenario: dict[str, Any]
 
 
 class Attachment:
@@ -36,45 +51,61 @@ class Attachment:
         self.environment = environment
         self.guard = Guard()
         runner = environment.runner
-        distributed = isinstance(runner, (MasterRunner, WorkerRunner))
-        self.channel: Channel = RunnerChannel(runner) if distributed else Loopback()  # type: ignore[arg-type] # narrowed by `distributed`
-        self.master: MasterSide | None = None
-        self.worker: WorkerSide | None = None
+        self.channel: Channel
+        if isinstance(runner, MasterRunner | WorkerRunner):
+            self.channel = RunnerChannel(runner)
+        else:
+            self.channel = Loopback()
         if environment.parsed_options is None:
             environment.parsed_options = default_options()
+        self._options = environment.parsed_options
+        self._own_spool_dir = getattr(self._options, "glm_spool_dir", None)
+        self.scenario: Scenario | None = None
+        self.master: MasterSide | None = None
+        self.worker: WorkerSide | None = None
         if not isinstance(runner, WorkerRunner):
-            delivery_options(environment.parsed_options)
+            self.scenario = read_scenario(self._options)
+            read_delivery(self._options)
+            check_directory(Path(self.scenario.out))
             self.master = MasterSide(environment, self.channel, self.guard, director)
         if not isinstance(runner, MasterRunner):
             self.worker = WorkerSide(environment, self.channel, self.guard, director)
         self.interrupts = Interrupts(self._hurry)
 
     @property
-    def options(self) -> DeliveryOptions:
-        """As they are now: workers get theirs from the master when a run begins."""
-        assert self.environment.parsed_options is not None
-        return delivery_options(self.environment.parsed_options)
+    def delivery(self) -> DeliveryOptions:
+        """As they are now: a worker gets its options from the master when a run begins."""
+        return read_delivery(self._options)
 
     def start(self) -> None:
         """A run begins."""
-        options = self.environment.parsed_options
         if self.master is not None:
             try:
-                run_id = self.master.start(self._setup(), self.interrupts.since_now())
+                self.scenario = read_scenario(self._options)  # each run draws a seed of its own
+                run_id = self.master.start(self.scenario, self.delivery, self.interrupts.since_now())
             except GlmLocustError as error:
                 say(str(error))
                 self.environment.process_exit_code = ExitCode.USAGE
                 self.master.end()
                 return
-            setattr(options, RUN_ID_OPTION, run_id)
+            order = _Order(run_id=run_id, scenario=self.scenario.to_message())
+            setattr(self._options, ORDER_OPTION, msgspec.to_builtins(order))
         if self.worker is not None:
-            run_id = getattr(options, RUN_ID_OPTION, "")
-            try:
-                if not run_id:
-                    raise ConfigError("the master's locustfile does not call glm_locust.plugin.install()")
-                self.worker.start(run_id, self.options.spool_of(run_id))
-            except ConfigError as error:
-                self.worker.refuse(run_id, str(error))
+            self._start_worker(self.worker)
+
+    def _start_worker(self, worker: WorkerSide) -> None:
+        told = getattr(self._options, ORDER_OPTION, None)
+        if told is None:
+            raise ConfigError("the locustfile of the master does not call glm_locust.plugin.install()")
+        order = msgspec.convert(told, _Order)
+        try:
+            scenario = self.scenario = Scenario.from_message(order.scenario)
+            chosen = self._own_spool_dir or self.delivery.spool_dir
+            spool_dir = Path(chosen) / order.run_id if chosen else Path(scenario.out) / order.run_id / "spool"
+            assign(self.environment, scenario)
+            worker.start(order.run_id, spool_dir)
+        except ConfigError as error:
+            worker.refuse(order.run_id, str(error))
 
     def quit(self) -> None:
         """The process is about to exit: end a run that is still on, and set the exit code."""
@@ -94,17 +125,6 @@ class Attachment:
     def _hurry(self) -> bool:
         hurried = [side.hurry() for side in (self.master, self.worker) if side is not None]
         return any(hurried)
-
-    def _setup(self) -> RunSetup:
-        options = self.options
-        return RunSetup(
-            out=options.out,
-            drain_timeout_s=options.drain_timeout_s,
-            allow_lost_workers=options.allow_lost_workers,
-            workload={},
-            targets={},
-            seed=None,
-        )
 
 
 class Plugin:
@@ -150,7 +170,7 @@ class Plugin:
         if attachment.master is not None:
             attachment.guard(attachment.master.drain)()
         elif attachment.worker is not None:
-            attachment.guard(attachment.worker.drain)(attachment.options.drain_timeout_s)
+            attachment.guard(attachment.worker.drain)(attachment.delivery.drain_timeout_s)
 
     def on_test_stop(self, environment: Environment, **_: Any) -> None:
         """All records are here: footer and report."""
@@ -169,7 +189,7 @@ class Plugin:
     def _drain_worker(self, environment: Environment, **_: Any) -> None:
         attachment = _ATTACHMENTS[environment]
         if attachment.worker is not None:
-            attachment.worker.drain(attachment.options.drain_timeout_s)
+            attachment.worker.drain(attachment.delivery.drain_timeout_s)
 
 
 _PLUGINS: "WeakKeyDictionary[Events, Plugin]" = WeakKeyDictionary()
@@ -203,9 +223,12 @@ def run_of(environment: Environment) -> Run:
     return master.run
 
 
-def scenario_of(environment: Environment) -> object:
-    """What the run is to do, as the options say."""
-    raise NotImplementedError(environment)
+def scenario_of(environment: Environment) -> Scenario:
+    """What the run is to do: on the master at any time, on a worker from `Director.begin` on."""
+    scenario = _attachment(environment).scenario
+    if scenario is None:
+        raise ConfigError("there is no run on this process yet")
+    return scenario
 
 
 def _attachment(environment: Environment) -> Attachment:

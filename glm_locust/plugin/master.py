@@ -5,7 +5,6 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,12 @@ import gevent.event
 from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner
 
+from glm_locust.config import Scenario
 from glm_locust.delivery.recorder import CANCEL_GRACE_S, SHIP_GRACE_S
 from glm_locust.errors import ConfigError, ExitCode, GlmLocustError, one_line
 from glm_locust.plugin.director import Director
 from glm_locust.plugin.guard import Guard, say
+from glm_locust.plugin.options import DeliveryOptions
 from glm_locust.records import RunFooter, RunHeader
 from glm_locust.run import Run, command_as_typed, machine, new_run_id, versions
 from glm_locust.transport.channel import LOCAL_WORKER, Channel
@@ -34,18 +35,6 @@ RUN_TIME_TOLERANCE_S = 2.0
 _log = logging.getLogger("glm_locust")
 
 
-@dataclass(frozen=True, slots=True)
-class RunSetup:
-    """What the master needs to know to begin a run."""
-
-    out: Path
-    drain_timeout_s: float
-    allow_lost_workers: bool
-    workload: dict[str, Any]
-    targets: dict[str, Any]
-    seed: int | None
-
-
 class MasterSide:
     """One per process that leads runs; begins, drains and finishes one after the other."""
 
@@ -58,9 +47,9 @@ class MasterSide:
         self._channel = channel
         self._guard = guard
         self._director = director
-        self._setup: RunSetup | None = None
+        self._delivery: DeliveryOptions | None = None
         self._code: ExitCode | None = None
-        self._signal: Callable[[], str | None] = lambda: False
+        self._signal: Callable[[], str | None] = lambda: None
         self._stage: _Stage | None = None
         channel.on(Hello.KIND, guard(self._take_hello))
         channel.on(Batch.KIND, guard(self._take_batch))
@@ -72,7 +61,7 @@ class MasterSide:
         """What the runs so far ask the process to exit with; None: leave it to Locust."""
         return ExitCode.CRASH if self._guard.failed else self._code
 
-    def start(self, setup: RunSetup, signal: Callable[[], str | None]) -> str:
+    def start(self, scenario: Scenario, delivery: DeliveryOptions, signal: Callable[[], str | None]) -> str:
         """Begin a run and return its id; raises ConfigError or SinkError where it cannot begin.
 
         `signal` says at the end whether one ended the run: interrupted, stopped or None.
@@ -82,14 +71,14 @@ class MasterSide:
             run_id=new_run_id(started_ns),
             started_ns=started_ns,
             command=command_as_typed(sys.argv),
-            seed=setup.seed,
-            workload=setup.workload,
-            targets=setup.targets,
+            seed=scenario.seed,
+            workload=scenario.to_workload_dict(),
+            targets=scenario.to_targets_dict(),
             versions=versions(),
             machine=machine(),
         )
-        run = self.run = Run(header, setup.out / header.run_id)
-        self._setup = setup
+        run = self.run = Run(header, Path(scenario.out) / header.run_id)
+        self._delivery = delivery
         self._signal = signal
         runner = self._environment.runner
         if isinstance(runner, MasterRunner):
@@ -149,7 +138,7 @@ class MasterSide:
             self.end()
 
     def _watch(self, run: Run, stage: "_Stage") -> None:
-        """Name lost workers once, and end a run that has none left."""
+        """Name lost workers once each time they go."""
         told: set[str] = set()
         while not stage.finished.is_set():
             gone = {worker: why for worker in run.workers if (why := self._gone(worker)) is not None}
@@ -166,9 +155,6 @@ class MasterSide:
                         spool,
                     )
             told &= gone.keys()
-            if gone and len(gone) == len(run.workers) and not stage.draining:
-                self.end()
-                return
             gevent.sleep(WATCH_S)
 
     def _gone(self, worker: str) -> str | None:
@@ -182,11 +168,12 @@ class MasterSide:
         return "no heartbeat" if client.state == STATE_MISSING else None
 
     def _drain(self, run: Run, stage: "_Stage") -> None:
-        assert self._setup is not None
-        timeout_s = self._setup.drain_timeout_s
+        assert self._delivery is not None
+        timeout_s = self._delivery.drain_timeout_s
         try:
             if self._director is not None:
                 self._guard(self._director.stop)(self._environment)
+            _log.info("glm_locust: the run ends, waits for requests in flight up to %g s", timeout_s)
             deadline = time.monotonic() + timeout_s + CANCEL_GRACE_S + SHIP_GRACE_S
             while run.outstanding():
                 left_s = timeout_s if not stage.hurried else 0.0
@@ -207,7 +194,7 @@ class MasterSide:
             stage.drained.set()
 
     def _finish(self, run: Run, stage: "_Stage") -> None:
-        assert self._setup is not None
+        assert self._delivery is not None
         try:
             reason, partial = self._reason(stage)
             requests = self._environment.stats.total.num_requests
@@ -219,10 +206,12 @@ class MasterSide:
                 say(f"the footer of the run was not written: {error}")
                 self._raise_code(ExitCode.INVALID)
                 return
-            self._judge(run, stage, footer, self._setup)
+            self._judge(run, stage, footer, self._delivery)
             write_report(run.run_dir)
         finally:
             stage.finished.set()
+            if all(self._gone(worker) for worker in run.workers):
+                self.end()  # Locust stops a run without workers, but goes on waiting
             gevent.killall([g for g in (stage.watch, stage.play) if g is not None], block=False)
 
     def _reason(self, stage: "_Stage") -> tuple[str, bool]:
@@ -241,12 +230,12 @@ class MasterSide:
             return "run_time", self._director is not None
         return "stopped", planned
 
-    def _judge(self, run: Run, stage: "_Stage", footer: RunFooter, setup: RunSetup) -> None:
+    def _judge(self, run: Run, stage: "_Stage", footer: RunFooter, delivery: DeliveryOptions) -> None:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in footer.counts.items())
         _log.info("glm_locust: run %s in %s: %s (%s)", run.run_id, run.run_dir, counts, footer.reason)
         if run.failure is not None:
             self._raise_code(ExitCode.INVALID)
-        elif run.lost_workers and not setup.allow_lost_workers:
+        elif run.lost_workers and not delivery.allow_lost_workers:
             names = ", ".join(run.lost_workers)
             say(f"records may be missing, lost workers: {names}; see `glm-locust recover {run.run_dir}`")
             self._raise_code(ExitCode.INVALID)

@@ -6,44 +6,47 @@ from pathlib import Path
 
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
+from glm_locust.config import OPTIONS, Scenario, load_scenario
 from glm_locust.errors import ConfigError
 
 GROUP = "glm_locust"
+PREFIX = "--glm-"
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOptions:
-    """Where records go and how long the end may take."""
+    """Where records wait to be delivered and how long the end may take."""
 
-    out: Path
     spool_dir: Path | None
     drain_timeout_s: float
     allow_lost_workers: bool
-
-    def spool_of(self, run_id: str) -> Path:
-        """The directory of this run's spools."""
-        return self.spool_dir / run_id if self.spool_dir is not None else self.out / run_id / "spool"
 
 
 def add_options(parser: ArgumentParser) -> None:
     """Add our options; values stay text here, so that a bad one gets our message and exit code."""
     group = parser.add_argument_group(GROUP)
-
     option = group.add_argument  # an option of a group is no field of the dashboard's start form
-    option("--glm-out", metavar="DIR", default="runs", help="each run gets a directory of its own in it")
     option(
-        "--glm-spool-dir",
+        f"{PREFIX}scenario",
+        metavar="FILE",
+        help="TOML file with what the options below say; an option goes before the file",
+    )
+    for row in OPTIONS:
+        action = "append" if row.repeatable else "store"
+        option(PREFIX + row.word, metavar=row.metavar, help=row.help, action=action)
+    option(
+        f"{PREFIX}spool-dir",
         metavar="DIR",
         help="on each worker, for records that are not yet delivered (default: OUT/RUN/spool)",
     )
     option(
-        "--glm-drain-timeout",
+        f"{PREFIX}drain-timeout",
         metavar="SECONDS",
         default="30",
-        help="how long requests in flight may take at the end before they are cancelled",
+        help="how long requests in flight may take at the end before they are cancelled (default: 30)",
     )
     option(
-        "--glm-allow-lost-workers",
+        f"{PREFIX}allow-lost-workers",
         action="store_true",
         help="do not call the run invalid (exit code 4) when a worker is lost",
     )
@@ -58,15 +61,21 @@ def default_options() -> Namespace:
     return options
 
 
-def delivery_options(options: Namespace) -> DeliveryOptions:
-    """Read them; raises ConfigError."""
-    if not hasattr(options, "glm_out"):
+def read_scenario(options: Namespace) -> Scenario:
+    """What file and options say; without a seed, each call draws one. Raises ConfigError."""
+    if not hasattr(options, "glm_scenario"):
         raise ConfigError("call glm_locust.plugin.install() at the top of the locustfile, not in a function")
+    base = load_scenario(options.glm_scenario) if options.glm_scenario else Scenario()
+    given = {row.key: getattr(options, f"glm_{row.key}") for row in OPTIONS}
+    return base.merge(given, prefix=PREFIX)
+
+
+def read_delivery(options: Namespace) -> DeliveryOptions:
+    """Read our other options; raises ConfigError."""
     spool = options.glm_spool_dir
     return DeliveryOptions(
-        out=Path(options.glm_out),
         spool_dir=Path(spool) if spool else None,
-        drain_timeout_s=_seconds("--glm-drain-timeout", options.glm_drain_timeout),
+        drain_timeout_s=_seconds(f"{PREFIX}drain-timeout", options.glm_drain_timeout),
         allow_lost_workers=options.glm_allow_lost_workers,
     )
 

@@ -10,11 +10,12 @@ from locust import User
 from locust.env import Environment
 from locust.exception import StopTest
 
+from glm_locust.config import Scenario
 from glm_locust.delivery import Recorder, recorder_of
 from glm_locust.errors import ConfigError, one_line
 from glm_locust.records import Measurement, Outcome, Phase, RequestRecord
 from glm_locust.users.prompts import PromptSource, indices_of
-from glm_locust.workload import TASKS, Workload
+from glm_locust.users.questions import assignment_of
 from glm_locust.workload.prompt import Prompt
 
 FOREVER_S = 10.0**8
@@ -49,9 +50,8 @@ class ChatUser(User):
     abstract = True
     path: ClassVar[str]
     """Names the way to the model in records and tables."""
-    asks: ClassVar[tuple[str, ...]] = tuple(TASKS)
-    """Task ids to choose from."""
-    seed: ClassVar[int] = 1
+    asks: ClassVar[tuple[str, ...]] = ()
+    """Task ids to choose from; none: those of the scenario."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -75,27 +75,31 @@ class ChatUser(User):
         """This user's own client; raises ConfigError where it is not told what it needs."""
         raise NotImplementedError
 
+    @property
+    def scenario(self) -> Scenario:
+        """What the options of the run say."""
+        return assignment_of(self.environment).scenario
+
     def make_prompt(self, task: str, index: int) -> Prompt:
         """The question with this index, different from all others; runs in a native thread."""
-        return Workload(seed=self.seed).prompt(task, index)
+        return assignment_of(self.environment).questions.prompt(task, index)
 
     def on_start(self) -> None:
         """Connect and prepare the first prompt; a target that cannot be used ends the run."""
         if self.recorder.closing:
             return
+        assignment = assignment_of(self.environment)
         try:
+            tasks = self.asks or assignment.tasks
             self._client = self.connect()
             self._client.check()
         except ConfigError as error:
             self.rest(str(error))
             return
         number = next(_users_of(self.environment))
-        self._prompts = PromptSource(
-            self.make_prompt,
-            self.asks,
-            _indices_of(self.environment),
-            random.Random(f"{self.seed}/{self.recorder.worker_id}/{number}"),
-        )
+        seed = f"{assignment.scenario.seed}/{self.recorder.worker_id}/{number}"
+        indices = _indices_of(self.environment)
+        self._prompts = PromptSource(self.make_prompt, tasks, indices, random.Random(seed))
 
     def on_stop(self) -> None:
         """Leave the server."""
