@@ -113,7 +113,7 @@ def read_chunk(data: bytes) -> Chunk:
         # transformers 5.23 puts messages into the JSON of an error without escaping them.
         if data.lstrip().startswith(b'{"error"'):
             return Chunk(error=data.decode("utf-8", "replace"))
-        said = one_line(data[:200].decode("utf-8", "replace"), 100)
+        said = one_line(data[:200].decode("utf-8", "replace"), 100) or "nothing"
         problem = "not JSON" if isinstance(error, json.JSONDecodeError) else "not a chat completion"
         raise RemoteProtocolError(f"{problem}: {said}") from None
 
