@@ -66,12 +66,12 @@ def parse_fault(text: str) -> Fault:
     for pair in filter(None, rest.split(",")):
         name, equals, value = pair.partition("=")
         if not equals:
-            raise ConfigError(f"--fault {text}: expected NAME=VALUE after the colon, got {pair!r}")
+            raise ConfigError(f"fault {text!r}: expected NAME=VALUE after the colon, got {pair!r}")
         fields[name.strip()] = value.strip()
     try:
         return msgspec.convert(fields, Fault, strict=False)
     except msgspec.ValidationError as error:
         kinds = ", ".join(FaultKind)
         raise ConfigError(
-            f"--fault {text}: {error}; expected KIND[:NAME=VALUE,...], KIND one of {kinds}"
+            f"fault {text!r}: {error}; expected KIND[:NAME=VALUE,...], KIND one of {kinds}"
         ) from None

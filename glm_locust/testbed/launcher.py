@@ -69,7 +69,7 @@ class Testbed:
         for fault in faults:
             parse_fault(fault)
         if api_key_env is not None and not os.environ.get(api_key_env):
-            raise ConfigError(f"--api-key-env: environment variable {api_key_env} is not set or empty")
+            raise ConfigError(f"api_key_env: environment variable {api_key_env} is not set or empty")
         expect_extra(web=web, jupyter=web and jupyter)
         self.preset = preset
         self.seed = seed
@@ -140,6 +140,7 @@ class Testbed:
         self._workdir = Path(tempfile.mkdtemp(prefix="glm-testbed-")) if given is None else given.resolve()
         try:
             self._workdir.mkdir(parents=True, exist_ok=True)
+            _expect_writable(self.truth_log)
             servers = {"api": _Server(self._api_child, self._api_ready)}
             if self._web:
                 servers["web"] = _Server(self._web_child, self._web_ready)
@@ -267,6 +268,13 @@ def expect_extra(*, web: bool, jupyter: bool) -> None:
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(f"the testbed needs {', '.join(missing)}: pip install 'glm-locust[testbed]'")
+
+
+def _expect_writable(path: Path) -> None:
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise ConfigError(f"truth log {path}: cannot write: {error.strerror}") from None
 
 
 def _environment(**more: str) -> dict[str, str]:

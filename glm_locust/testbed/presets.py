@@ -146,5 +146,5 @@ def preset_named(name: str) -> EngineSpec:
     """The preset of that name; raises ConfigError."""
     spec = PRESETS.get(name)
     if spec is None:
-        raise ConfigError(f"--preset: unknown preset {name!r}, expected one of {', '.join(sorted(PRESETS))}")
+        raise ConfigError(f"unknown preset {name!r}: expected {', '.join(sorted(PRESETS))}")
     return spec
