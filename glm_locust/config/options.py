@@ -35,7 +35,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("seed", "N", "makes the same questions again (default: drawn)"),
     Option("repeat_share", "SHARE", "share of questions that repeat an earlier one exactly (default: 0)"),
     Option("image_size", "PIXELS", "width and height of generated images (default: 512)"),
-    Option("image_format", "FORMAT", f"{' or '.join(IMAGE_FORMATS)} (default: png)"),
+    Option("image_format", "FORMAT", f"{' or '.join(IMAGE_FORMATS)} (default: jpeg)"),
     Option("dataset", "FILE", "your own questions, one JSON object a line"),
     Option("design", "DESIGN", "blocks: one path at a time; mixed: all at once (default: blocks)"),
     Option("web_share", "SHARE", "share of requests to the page in the mixed design (default: 0.5)"),

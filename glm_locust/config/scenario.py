@@ -50,7 +50,7 @@ class Scenario:
     """Share of questions that repeat an earlier one exactly."""
     image_size: int = 512
     """Width and height of generated images in pixels."""
-    image_format: ImageFormat = "png"
+    image_format: ImageFormat = "jpeg"
     dataset: str | None = None
     """JSONL file of the user's own questions; the same file must be on every worker."""
     design: Design = "blocks"

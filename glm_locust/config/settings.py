@@ -280,8 +280,10 @@ class Settings:
     def _as_whole(self, value: object) -> int | None:
         if self._from_text and isinstance(value, str):
             text = value.strip()
-            return int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else None
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
+            value = int(text) if re.fullmatch(r"[+-]?[0-9]{1,19}", text) else None
+        if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**63:
+            return None  # what has more than 64 bits could not travel to the workers
+        return value
 
 
 def _header_pairs(value: object) -> Iterator[tuple[str, object]]:

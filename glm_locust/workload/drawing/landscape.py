@@ -157,10 +157,9 @@ def _ground(canvas: Canvas, setting: str, light: str) -> None:
     dim = {"day": 1.0, "morning": 0.92, "evening": 0.72}[light]
     if setting == "sea":
         for step in range(8):
-            y = _HORIZON + step * (UNITS - _HORIZON) / 8
-            canvas.rectangle(
-                0, y, UNITS, UNITS - y, _shade((66 - 4 * step, 142 - 8 * step, 186 - 7 * step), dim)
-            )
+            height = (UNITS - _HORIZON) / 8
+            colour = _shade((66 - 4 * step, 142 - 8 * step, 186 - 7 * step), dim)
+            canvas.rectangle(0, _HORIZON + step * height, UNITS, height, colour)
         for row in range(9):
             y = _HORIZON + 14 + row * row * 3.2
             for wave in range(5):
