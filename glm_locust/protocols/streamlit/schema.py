@@ -86,7 +86,7 @@ Element
     type: 55 button_group ButtonGroup, 56 audio_input AudioInput, 62 date_time_input DateTimeInput
     type: 63 feedback Feedback, 64 menu_button MenuButton
 Block
-    8 allow_empty bool, 12 id string
+    8 allow_empty bool, 12 id string?
     type: 1 vertical Opaque, 2 horizontal Opaque, 3 column Opaque, 4 expandable Expandable, 5 form Form
     type: 6 tab_container Opaque, 7 tab Tab, 9 chat_message ChatMessage, 10 popover Popover
     type: 11 dialog Dialog, 13 flex_container Opaque, 17 transparent Opaque, 19 grid_container Opaque

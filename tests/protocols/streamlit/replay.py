@@ -74,7 +74,8 @@ def replay(capture: Capture, session: StreamlitSession) -> Iterator[Asked]:
                     asked.recorded_submit = back.rerun_script
                 continue
             if back.WhichOneof("type") == "file_urls_request":
-                text = next(t for t in (_prompt_of(later) for _, later in sent) if t is not None)
+                texts = (_prompt_of(later) for _, later in sent)
+                text = next((t for t in texts if t is not None), "never sent")
                 images = tuple(_image(name) for name in back.file_urls_request.file_names)
                 asked = _ask(session, Prompt("replay", text, images), index)
             elif submits is not None:
