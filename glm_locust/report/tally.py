@@ -26,7 +26,7 @@ class CellKey(NamedTuple):
 class Cell:
     """The measured requests of one path, task and level."""
 
-    values: dict[str, array[float]] = field(default_factory=dict)
+    values: "dict[str, array[float]]" = field(default_factory=dict)
     """Metric -> its values."""
     records: list[RequestRecord] = field(default_factory=list)
     """Those that enter statistics, in the order of the file, without their gaps."""
