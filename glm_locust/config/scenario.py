@@ -140,6 +140,8 @@ class Scenario:
         for path, target in self.targets.items():
             row = told[path] = {"url": target.url, "headers": sorted(target.headers)}
             row["deadlines"] = asdict(target.deadlines)
+            if target.simulated is not None:
+                row |= {"simulated": True, "preset": target.simulated}
             if isinstance(target, ApiTarget):
                 row |= {
                     "model": target.model,

@@ -62,6 +62,8 @@ class ApiTarget:
     extra_body: dict[str, object] = field(default_factory=dict)
     """Further fields of the request body."""
     deadlines: Deadlines = Deadlines()
+    simulated: str | None = None
+    """Preset of the simulated model that answers there; found out, never configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +93,5 @@ class WebTarget:
     upload_widget: WidgetChoice = WidgetChoice()
     submit_widget: WidgetChoice = WidgetChoice()
     deadlines: Deadlines = Deadlines()
+    simulated: str | None = None
+    """Preset of the simulated model that answers there; found out, never configured."""

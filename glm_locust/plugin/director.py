@@ -4,18 +4,22 @@ from typing import Protocol
 
 from locust.env import Environment
 
+from glm_locust.config import Scenario
 from glm_locust.run import Run
 
 
 class Director(Protocol):
     """Leads the users of a run through a plan. One object serves all runs of a process.
 
-    On the master: `attach`, then per run `play` and `stop`. On a worker: `attach`, then per run
+    On the master: `attach`, then per run `refine`, `play` and `stop`. On a worker: `attach`, then per run
     `begin` and `stop`. In a local run the one process gets all of them.
     """
 
     def attach(self, environment: Environment) -> None:
         """The process is up and `channel_of` works; raises ConfigError to refuse."""
+
+    def refine(self, environment: Environment, scenario: Scenario) -> Scenario:
+        """On the master, before a run begins: the scenario as it will be played and recorded."""
 
     def begin(self, environment: Environment) -> None:
         """On a worker: a run begins, `recorder_of` and `scenario_of` work, no user has started."""

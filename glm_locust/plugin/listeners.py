@@ -50,6 +50,7 @@ class Attachment:
         """Raises ConfigError for what the user gave."""
         self.environment = environment
         self.guard = Guard()
+        self._director = director
         runner = environment.runner
         self.channel: Channel
         if isinstance(runner, MasterRunner | WorkerRunner):
@@ -82,6 +83,8 @@ class Attachment:
         if self.master is not None:
             try:
                 self.scenario = read_scenario(self._options)  # each run draws a seed of its own
+                if self._director is not None:
+                    self.scenario = self._director.refine(self.environment, self.scenario)
                 run_id = self.master.start(self.scenario, self.delivery, self.interrupts.since_now())
             except GlmLocustError as error:
                 say(str(error))

@@ -11,7 +11,7 @@ from locust.exception import StopTest
 
 from glm_locust.conductor import Desk, Errand
 from glm_locust.delivery import Recorder, recorder_of
-from glm_locust.errors import ConfigError
+from glm_locust.errors import ConfigError, GlmLocustError
 from glm_locust.users.chat import FOREVER_S, Client, fire_request
 
 _log = logging.getLogger(__name__)
@@ -23,7 +23,11 @@ class Workplace:
 
     desk: Desk
     connect: Callable[[str], Client]
-    """A new client for a path; raises ConfigError."""
+    """A new client for a path, not yet connected; raises ConfigError."""
+    open: Callable[[Client], None]
+    """Do now what would otherwise be part of its next request; raises GlmLocustError."""
+    think_time_s: float = 0.0
+    """Pause between an answer and the next question."""
 
 
 class ComparisonUser(User):
@@ -39,7 +43,7 @@ class ComparisonUser(User):
         self._clients: dict[str, Client] = {}
 
     def wait_time(self) -> float:
-        """No time to think, until there is nothing left to do; then until Locust ends the user."""
+        """None, until there is nothing left to do; then until Locust ends the user."""
         return 0.0 if self._workplace.desk.is_open else FOREVER_S
 
     @task
@@ -51,6 +55,7 @@ class ComparisonUser(User):
             return
         try:
             self._ask(errand)
+            self._think(errand.ticket.path)
         finally:
             desk.done(errand)
 
@@ -73,15 +78,20 @@ class ComparisonUser(User):
         finally:
             fire_request(self, recorder.finish(measurement))
 
+    def _think(self, path: str) -> None:
+        client, seconds = self._clients.get(path), self._workplace.think_time_s
+        if client is not None and seconds > 0 and not self._recorder.closing:
+            client.idle(seconds)
+
     def _get_ready(self, paths: frozenset[str]) -> None:
         """Connect to what the next block needs, so that no request has to wait for it."""
-        for path in sorted(paths - self._clients.keys()):
+        for path in sorted(paths):
             client = self._client(path)
             if client is None:
                 return
             try:
-                client.check()
-            except ConfigError as error:
+                self._workplace.open(client)
+            except GlmLocustError as error:
                 # The targets were fine when the run began; now the requests will tell what is wrong.
                 _log.warning("glm_locust: %s: %s", path, error)
 

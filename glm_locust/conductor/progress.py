@@ -14,6 +14,13 @@ from glm_locust.records import Outcome, RequestRecord
 PROGRESS_FD = "GLM_LOCUST_PROGRESS_FD"
 """Environment variable with the number of an inherited descriptor to write progress to."""
 
+TRUTH_LOG = "GLM_LOCUST_TRUTH_LOG"
+"""Environment variable with the path of a testbed's truth log, to become part of the run."""
+TRUTH_FILE = "truth.jsonl"
+"""Its name there."""
+PRESET_ENV = "GLM_LOCUST_TESTBED_PRESET"
+"""Environment variable with the preset of that testbed."""
+
 RECENT = 20
 """Requests of one path over which the present TTFT is the median."""
 

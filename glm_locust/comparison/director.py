@@ -1,0 +1,188 @@
+"""Comparison: leads the users of a Locust run through the plan of a scenario."""
+
+import logging
+import os
+from argparse import Namespace
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from locust.env import Environment
+from locust.exception import RPCError
+from locust.runners import MasterRunner, WorkerRunner
+
+from glm_locust.comparison.clients import Clients, open_client
+from glm_locust.comparison.preflight import Findings, check_plan, check_targets
+from glm_locust.conductor import Conductor, Desk
+from glm_locust.conductor.progress import PROGRESS_FD, TRUTH_FILE, TRUTH_LOG, ProgressPipe
+from glm_locust.config import Scenario
+from glm_locust.errors import ConfigError
+from glm_locust.plan import Block, Ticket
+from glm_locust.plugin import channel_of, scenario_of
+from glm_locust.run import Run
+from glm_locust.transport.channel import Channel, Handler
+from glm_locust.users.comparison import Workplace, furnish
+from glm_locust.users.questions import Questions, assignment_of, questions_of
+from glm_locust.workload.prompt import Prompt
+
+SPAWN_RATE = 100
+"""Users per second: they only come to the desk, so nothing is to be gained by a slow start."""
+
+_log = logging.getLogger("glm_locust")
+
+
+class Comparison:
+    """A Director: the conductor on the master, the desk on a worker, both in a local run."""
+
+    def __init__(self) -> None:
+        self._conductor: Conductor | None = None
+        self._desk: Desk | None = None
+        self._questions: Questions | None = None
+        self._findings: Findings | None = None
+        self._pipe: ProgressPipe | None = None
+
+    def attach(self, environment: Environment) -> None:
+        """Take the ends of the channel that this process needs, on the master check everything.
+
+        Raises ConfigError there, unless the dashboard may start the run when the fault is mended.
+        """
+        runner = environment.runner
+        channel = _Lossy(channel_of(environment))
+        if not isinstance(runner, MasterRunner):
+            self._desk = Desk(channel, self._prompt)
+        if isinstance(runner, WorkerRunner):
+            return
+        self._conductor = Conductor(channel, self._announce)
+        scenario = scenario_of(environment)
+        check_plan(scenario)
+        options = environment.parsed_options
+        assert options is not None
+        fill_in_users(options, scenario)
+        try:
+            self._findings = check_targets(scenario)
+        except ConfigError as error:
+            if options.headless or options.autostart:
+                raise
+            _log.warning("glm_locust: %s", error)
+
+    def refine(self, environment: Environment, scenario: Scenario) -> Scenario:
+        """On the master: the scenario of the run that begins, with the users that Locust starts."""
+        assert environment.runner is not None
+        if not given(environment, "levels"):
+            users = environment.runner.target_user_count
+            scenario = replace(scenario, levels=(max(1, users),))
+        return scenario if self._findings is None else self._findings.applied_to(scenario)
+
+    def begin(self, environment: Environment) -> None:
+        """On a worker: open the desk with the questions of this run."""
+        assert self._desk is not None
+        assignment = assignment_of(environment)
+        self._questions = assignment.questions
+        clients = Clients(assignment.scenario)
+        self._desk.open()
+        workplace = Workplace(self._desk, clients.connect, open_client, assignment.scenario.think_time)
+        furnish(environment, workplace)
+
+    def play(self, environment: Environment, run: Run) -> bool:
+        """On the master: lead all workers through the plan."""
+        assert self._conductor is not None
+        scenario = scenario_of(environment)
+        if self._findings is None:
+            self._findings = check_targets(scenario)
+        users = max(scenario.levels)
+        assert environment.runner is not None
+        if (started := environment.runner.target_user_count) < users:
+            raise ConfigError(f"levels: {users} users are needed, and Locust starts {started}")
+        _keep_truth(run)
+        tasks = questions_of(scenario).tasks
+        blocks: Iterable[Block]
+        if is_endless(environment):
+            blocks, total = scenario.endless_plan(tasks), None
+        else:
+            blocks = plan = scenario.plan(tasks)
+            total = sum(len(block.tickets) for block in plan)
+        self._pipe = _progress_pipe(run, total)
+        course = self._conductor.play(run.run_id, blocks, users)
+        run.notes.extend(course.notes)
+        return course.finished
+
+    def stop(self, environment: Environment) -> None:  # noqa: ARG002 - the protocol's signature
+        """Hand out nothing more."""
+        if self._conductor is not None:
+            self._conductor.stop()
+        if self._desk is not None:
+            self._desk.close()
+
+    def _prompt(self, ticket: Ticket) -> Prompt:
+        assert self._questions is not None
+        return self._questions.prompt(ticket.task, ticket.index)
+
+    def _announce(self, block: Block) -> None:
+        tasks = ", ".join(dict.fromkeys(ticket.task for ticket in block.tickets))
+        _log.info(
+            "glm_locust: block %d, %s: %d requests (%s) on %s by %d users",
+            block.index,
+            block.phase,
+            len(block.tickets),
+            tasks,
+            ", ".join(block.paths),
+            block.level,
+        )
+        if self._pipe is not None:
+            self._pipe.block(block)
+
+
+class _Lossy:
+    """A channel on which a message that cannot be sent is lost: the conductor repeats itself."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def send(self, kind: str, data: dict[str, Any], worker: str | None = None) -> None:
+        """Send, or not."""
+        try:
+            self._channel.send(kind, data, worker)
+        except RPCError as error:
+            _log.debug("glm_locust: %s was not sent: %s", kind, error)
+
+    def on(self, kind: str, handler: Handler) -> None:
+        """Add a handler."""
+        self._channel.on(kind, handler)
+
+
+def given(environment: Environment, key: str) -> bool:
+    """Whether the user chose the value, on the command line or by a scenario file."""
+    options = environment.parsed_options
+    return getattr(options, f"glm_{key}", None) is not None or bool(getattr(options, "glm_scenario", None))
+
+
+def is_endless(environment: Environment) -> bool:
+    """A run that only its time limits: one is given, and how often to ask is not."""
+    return bool(getattr(environment.parsed_options, "run_time", None)) and not given(environment, "repeats")
+
+
+def fill_in_users(options: Namespace, scenario: Scenario) -> None:
+    """Have Locust start as many users as the highest level needs, where it was not told how many."""
+    if options.num_users is None and (options.glm_levels is not None or options.glm_scenario):
+        options.num_users = max(scenario.levels)
+    if options.spawn_rate is None:
+        options.spawn_rate = SPAWN_RATE
+
+
+def _keep_truth(run: Run) -> None:
+    """Make a testbed's truth log part of the run; it goes on being written."""
+    log = os.environ.get(TRUTH_LOG)
+    if log is not None:
+        try:
+            (run.run_dir / TRUTH_FILE).hardlink_to(log)
+        except OSError as error:
+            run.notes.append(f"the testbed's truth log is not part of the run: {error.strerror}")
+
+
+def _progress_pipe(run: Run, total: int | None) -> ProgressPipe | None:
+    fd = os.environ.get(PROGRESS_FD)
+    if fd is None:
+        return None
+    pipe = ProgressPipe(int(fd), str(run.run_dir), total)
+    run.add_sink(pipe)
+    return pipe
