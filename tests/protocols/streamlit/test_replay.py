@@ -10,7 +10,9 @@ from glm_locust.protocols.streamlit.schema import BackMsg
 from glm_locust.records import Accepted, ErrorKind, Outcome, Output
 from tests.protocols.streamlit.replay import CAPTURES, VERSIONS, Asked, load, replay
 
-RECORDINGS = [(version, path.stem) for version in VERSIONS for path in sorted((CAPTURES / version).glob("*.bin"))]
+RECORDINGS = [
+    (version, path.stem) for version in VERSIONS for path in sorted((CAPTURES / version).glob("*.bin"))
+]
 TOKEN = re.compile(r"t(\d+)_\d{10}")
 FAILS = {
     "Describe the image": "Please upload an image first",
@@ -41,7 +43,7 @@ def test_each_question_ends_as_it_did(version: str, app: str) -> None:
 
 
 @pytest.mark.parametrize(("version", "app"), RECORDINGS)
-def test_the_first_text_comes_with_the_frame_that_holds_the_answer_s_first_token(version: str, app: str) -> None:
+def test_the_first_text_comes_with_the_frame_of_the_answer_s_first_token(version: str, app: str) -> None:
     capture = load(version, app)
     for asked in replay(capture, StreamlitSession("http://127.0.0.1/")):
         if asked.ended.outcome is not Outcome.OK:
