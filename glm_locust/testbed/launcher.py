@@ -68,7 +68,7 @@ class Testbed:
         preset_named(preset)
         for fault in faults:
             parse_fault(fault)
-        if api_key_env is not None and not os.environ.get(api_key_env):
+        if api_key_env is not None and not os.environ.get(api_key_env, "").strip():
             raise ConfigError(f"api_key_env: environment variable {api_key_env} is not set or empty")
         expect_extra(web=web, jupyter=web and jupyter)
         self.preset = preset
@@ -212,7 +212,7 @@ class Testbed:
                 "api",
                 command,
                 log=self.workdir / "api.log",
-                env=_environment(PYTHONPATH=path),
+                env=_environment(PYTHONPATH=path) | _key(self._api_key_env),
                 cwd=self._home("api"),
                 pass_fds=(fd,),
             )
@@ -229,7 +229,7 @@ class Testbed:
         home = self._home("web")
         env = _environment(HOME=str(home), GLM_TESTBED_API_URL=self.api_url, GLM_TESTBED_MODEL=MODEL)
         if self._api_key_env is not None:
-            env["GLM_TESTBED_API_KEY_ENV"] = self._api_key_env
+            env |= _key(self._api_key_env) | {"GLM_TESTBED_API_KEY_ENV": self._api_key_env}
         return Child("web", command, log=self.workdir / "web.log", env=env, cwd=home)
 
     def _web_ready(self) -> bool:
@@ -280,6 +280,11 @@ def _expect_writable(path: Path) -> None:
 def _environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_PREFIXES)}
     return kept | more
+
+
+def _key(name: str | None) -> dict[str, str]:
+    """The variable with the API key, for the two servers that need it."""
+    return {} if name is None else {name: os.environ[name].strip()}
 
 
 def _says_port_taken(child: Child) -> bool:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glm_locust.testbed.answers import compose, pieces
@@ -56,6 +56,7 @@ def test_pieces_join_to_the_sentence() -> None:
             assert "".join(pieces(sentence)) == sentence
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80), st.integers(1, 400), st.integers(0, 3))
 def test_any_question_gets_an_answer_of_the_length_asked(text: str, length: int, seed: int) -> None:
     tokens = compose(text, None, TaskProfile(prepare_s=0, output_tokens=length), seed)

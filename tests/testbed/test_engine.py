@@ -4,7 +4,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glm_locust.testbed.engine import Engine, QueueFullError, Sequence, Token
@@ -185,6 +185,7 @@ requests = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(requests, st.lists(st.floats(0, 5), max_size=20))
 def test_tokens_do_not_depend_on_when_the_caller_looks(
     arrivals: list[tuple[float, float, int, int, int]], looks: list[float]

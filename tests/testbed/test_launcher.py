@@ -33,12 +33,12 @@ def alive(pid: int) -> bool:
 
 @pytest.fixture(scope="module")
 def testbed() -> Iterator[Testbed]:
-    os.environ["GLM_TEST_TESTBED_KEY"] = "a-key-of-the-tests"
+    os.environ["GLM_TESTBED_KEY_OF_THE_TESTS"] = "a-key-of-the-tests\n"
     try:
-        with Testbed(api_key_env="GLM_TEST_TESTBED_KEY") as running:
+        with Testbed(api_key_env="GLM_TESTBED_KEY_OF_THE_TESTS") as running:
             yield running
     finally:
-        del os.environ["GLM_TEST_TESTBED_KEY"]
+        del os.environ["GLM_TESTBED_KEY_OF_THE_TESTS"]
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_secrets_are_in_no_log_and_on_no_command_line(testbed: Testbed) -> None:
     assert not [secret for secret in secrets for text in texts if secret in text]
     assert stat.S_IMODE(testbed.jupyter_token_file.stat().st_mode) == 0o600
     assert testbed.jupyter_token_file.read_text() == testbed.jupyter_token
-    assert "GLM_TEST_TESTBED_KEY" not in psutil.Process(testbed.pids["jupyter"]).environ()
+    assert "GLM_TESTBED_KEY_OF_THE_TESTS" not in psutil.Process(testbed.pids["jupyter"]).environ()
 
 
 def test_every_server_listens_on_the_loopback_address_only(testbed: Testbed) -> None:

@@ -90,6 +90,23 @@ def test_a_failing_server_is_an_error_on_the_page(
     assert ("user", "question") not in messages(page), "what failed is not in the history"
 
 
+@pytest.mark.parametrize(("key", "shown"), [("secret", None), ("wrong", "401: The API key is wrong.")])
+def test_the_page_has_the_key_from_its_environment(
+    serve: Serve,
+    open_page: Callable[[RunningServer], AppTest],
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    shown: str | None,
+) -> None:
+    monkeypatch.setenv("GLM_TESTBED_API_KEY_ENV", "GLM_TEST_PAGE_KEY")
+    monkeypatch.setenv("GLM_TEST_PAGE_KEY", key)
+    with serve(api_key="secret") as server:
+        page = open_page(server)
+        ask(page, "question")
+    assert not page.exception
+    assert [shown in error.value for error in page.error] == ([True] if shown else [])
+
+
 def test_an_empty_question_is_not_sent(serve: Serve, open_page: Callable[[RunningServer], AppTest]) -> None:
     with serve() as server:
         page = open_page(server)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glm_locust.testbed.truth import TruthLog, TruthRecord, read_truth
@@ -37,6 +37,7 @@ def test_records_come_back_and_a_second_run_appends(tmp_path: Path) -> None:
     assert read_truth(path) == [record(0), record(1), record(2)]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6))
 def test_a_cut_last_line_is_left_out(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
     path = tmp_path_factory.getbasetemp() / "cut.jsonl"
