@@ -176,10 +176,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _text(error: BaseException) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
     if isinstance(error, ssl.SSLError):
-        return (error.reason or str(error)).replace("_", " ").lower()
+        # OpenSSL's errors have these; those that Python code raises itself need not.
+        said = getattr(error, "verify_message", None) or getattr(error, "reason", None) or error.strerror
+        return str(said or error).replace("_", " ").lower()
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error)

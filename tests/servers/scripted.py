@@ -93,6 +93,8 @@ class ScriptedServer:
         self.host = host
         self.requests: list[Received] = []
         self.connections = 0
+        self.finished = 0
+        """Connections whose scripts are through."""
         self.closed = Event()
         """Set whenever a script is through."""
         self._server = StreamServer((host, 0), self._serve)
@@ -103,6 +105,12 @@ class ScriptedServer:
 
     def __exit__(self, *_: object) -> None:
         self._server.stop(timeout=1)
+
+    def wait_finished(self, connections: int) -> None:
+        """Until so many connections have been closed."""
+        while self.finished < connections:
+            self.closed.clear()
+            self.closed.wait()
 
     @property
     def port(self) -> int:
@@ -125,9 +133,12 @@ class ScriptedServer:
             pass  # the client did not like our certificate: what the test is about
         finally:
             if isinstance(sock, SSLSocket):
+                # Say goodbye, but do not wait for the client's.
+                sock.settimeout(0.0)
                 with contextlib.suppress(OSError, ValueError):
                     sock.unwrap()
             sock.close()
+            self.finished += 1
             self.closed.set()
 
 
