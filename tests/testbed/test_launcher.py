@@ -117,19 +117,18 @@ def test_a_server_that_does_not_start_shows_its_log(tmp_path: Path, monkeypatch:
 
 
 START = """
-import sys, time
+import pathlib, sys, time
 from glm_locust.testbed import Testbed
-with Testbed() as testbed:
+with Testbed(workdir=pathlib.Path(sys.argv[1])) as testbed:
     print(*testbed.pids.values(), flush=True)
     time.sleep(600)
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_nothing_is_left_when_the_launching_process_is_ended(number: signal.Signals) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", START], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as parent:
+def test_nothing_is_left_when_the_launching_process_is_ended(number: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", START, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
         assert parent.stdout is not None
         pids = [int(pid) for pid in parent.stdout.readline().split()]
         assert len(pids) == 3
