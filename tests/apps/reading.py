@@ -1,0 +1,6 @@
+"""A page that asks for nothing."""
+
+import streamlit as st
+
+st.markdown("Only to read")
+st.button("Reload")
