@@ -1,5 +1,6 @@
 """Files that hold whole lines only: `run.jsonl` on the master, spools on the workers."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -46,7 +47,8 @@ class LineFile:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
-            os.ftruncate(self._fd, self._size)
+            with contextlib.suppress(OSError):  # readers tolerate a last line that was cut off
+                os.ftruncate(self._fd, self._size)
             raise SinkError(f"cannot write {self.path}: {error.strerror}") from None
         self._size += len(lines)
 

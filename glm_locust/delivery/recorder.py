@@ -148,7 +148,9 @@ class Recorder:
         """Tell the master that nothing follows and close; True where it confirmed to have everything."""
         if self._spool_error is not None:
             facts = {**facts, "spool_error": self._spool_error}
-        confirmed = self._shipper.farewell(facts, self._ship_grace_s)
+        # A master that was silent for a whole flush is not waited for once more.
+        silent = self._shipper.acknowledged < self._seq
+        confirmed = self._shipper.farewell(facts, 0.0 if silent else self._ship_grace_s)
         delivered = confirmed and self._shipper.acknowledged == self._seq
         self._shipper.close()
         self._spool.close(delivered=delivered)
