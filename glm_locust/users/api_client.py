@@ -114,7 +114,10 @@ class ApiClient:
                     pace.last_text_ns = exchange.at_ns
                     if first:
                         deadline.moved_up()
-                if measurement.ended is not None and pace.drained_ns is None:
+                end = measurement.ended
+                if end is not None and end.kind is ErrorKind.PROTOCOL:
+                    return  # nobody knows what such a server will still say
+                if end is not None and pace.drained_ns is None:
                     pace.drained_ns = now_ns() + DRAIN_NS
                     deadline.moved_up()
             self._note(session.eof(), measurement, exchange)
