@@ -18,7 +18,7 @@ from glm_gpu_exporter.gpu_sampler import GpuSampler
 from glm_gpu_exporter.rows import Row, encoded
 from glm_gpu_exporter.xid_watch import XidWatch
 
-FLUSH_PERIOD_S = 0.1
+FLUSH_PERIOD_S = 0.2
 UNSENT_ROWS = 20_000
 ALL_BAD_S = 1.0
 

@@ -21,7 +21,7 @@ from glm_gpu_exporter.intake import Intake
 from glm_gpu_exporter.metrics import aliases_table, metrics_table
 from glm_gpu_exporter.process_groups import ProcessGroups
 from glm_gpu_exporter.ring import Ring
-from glm_gpu_exporter.rows import Row, rows_table
+from glm_gpu_exporter.rows import Row, encoded, rows_table
 from glm_gpu_exporter.server import ExporterServer
 from glm_gpu_exporter.state import State
 
@@ -55,12 +55,14 @@ class LiveSource:
         if not self._child.close():
             logger.warning("NVML child %s is inside a driver call and ends when that returns", pid)
 
-    def _from_child(self, row: Row) -> None:
-        if row["kind"] == "gpu_processes":
-            for process in row["processes"]:
-                process["group"] = self._groups.group_of(process["pid"])
-        self._announcer.hear(row)
-        self._intake.put(row)
+    def _from_child(self, batch: list[tuple[Row, bytes]]) -> None:
+        for position, (row, _) in enumerate(batch):
+            if row["kind"] == "gpu_processes":
+                for process in row["processes"]:
+                    process["group"] = self._groups.group_of(process["pid"])
+                batch[position] = (row, encoded(row))
+            self._announcer.hear(row)
+        self._intake.put_all(batch)
 
     def _own_pids(self) -> list[int]:
         child = self._child.pid()

@@ -113,7 +113,7 @@ class Collector:
             mask = int(values[THROTTLE_MASK])
             for reason, bit in THROTTLE_REASONS.items():
                 out.add("gpu_throttle_active", (*who, reason), float(bool(mask & bit)))
-                out.add("gpu_throttled_seconds_total", (*who, reason), gpu.throttled_s[reason])
+                out.add("gpu_throttled_seconds_total", (*who, reason), gpu.throttled_s(bit))
         self._processes(out, state, gpu, who, now_s)
         return values
 

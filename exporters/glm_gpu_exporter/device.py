@@ -1,16 +1,29 @@
 """One GPU as seen through one NVML handle: takes readings and applies the error policy to each call."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from glm_gpu_exporter import nvml, policy
-from glm_gpu_exporter.nvml import NvmlError, Reading
+from glm_gpu_exporter.nvml import NvmlError, Reading, Way
 
 Result = TypeVar("Result")
 
 STRIKES = 20
 """So many failures in a row of one call, while others answer, disable that call."""
+
+
+class _Slot:
+    """A reading and the way it is taken at present; None when no way is left."""
+
+    __slots__ = ("_rest", "way")
+
+    def __init__(self, reading: Reading) -> None:
+        self._rest = iter(reading.ways)
+        self.way: Way | None = next(self._rest)
+
+    def advance(self) -> None:
+        self.way = next(self._rest, None)
 
 
 class Device:
@@ -25,24 +38,18 @@ class Device:
         self.disabled: dict[str, str] = {}
         self.errors: Counter[tuple[str, int]] = Counter()
         self._strikes: Counter[str] = Counter()
-        self._way: dict[Reading, int] = {}
+        self._fast = [_Slot(reading) for reading in nvml.FAST]
+        self._slow = [_Slot(reading) for reading in nvml.SLOW]
         self._activity: nvml.Activity | None = None
         self._buffered_upto_us: dict[str, int] = {}
 
-    def read(self, readings: Sequence[Reading]) -> dict[str, float]:
-        """The values of all readings that succeed."""
-        values: dict[str, float] = {}
-        suspect: NvmlError | None = None
-        for reading in readings:
-            try:
-                values.update(self._first_way(reading))
-            except NvmlError as fault:
-                if fault.code not in policy.FAULT_OF_ONE_CALL:
-                    raise
-                suspect = suspect or fault
-        if suspect and not values:
-            raise suspect
-        return values
+    def fast(self) -> dict[str, float]:
+        """The values of every reading of a cycle that succeeds."""
+        return self._read(self._fast)
+
+    def slow(self) -> dict[str, float]:
+        """The values of every reading of once a second that succeeds."""
+        return self._read(self._slow)
 
     def in_use(self, way: nvml.Way) -> bool:
         """Whether readings are taken in this way."""
@@ -88,34 +95,52 @@ class Device:
             except NvmlError as fault:
                 self.errors[(fault.call, fault.code)] += 1
 
-    def _first_way(self, reading: Reading) -> nvml.Values:
-        for position in range(self._way.get(reading, 0), len(reading.ways)):
-            way = reading.ways[position]
-            values = self._attempt(way.call, way.read, self._handle)
-            if values is not None:
-                return values
-            if way.call not in self.disabled:
-                return {}
-            self._way[reading] = position + 1
-        return {}
+    def _read(self, slots: Iterable[_Slot]) -> dict[str, float]:
+        # This runs 20 times a second for every GPU: no call more than needed.
+        values: dict[str, float] = {}
+        suspect: NvmlError | None = None
+        for slot in slots:
+            while (way := slot.way) is not None:
+                try:
+                    values.update(way.read(self._handle))
+                except nvml.ReturnedError as error:
+                    try:
+                        self._failed(way.call, error.value)
+                    except NvmlError as dead:
+                        if dead.code not in policy.FAULT_OF_ONE_CALL:
+                            raise
+                        suspect = suspect or dead
+                    if way.call in self.disabled:
+                        slot.advance()
+                        continue
+                else:
+                    if self._strikes:
+                        self._strikes.pop(way.call, None)
+                break
+        if suspect and not values:
+            raise suspect
+        return values
 
     def _attempt(self, call: str, function: Callable[..., Result], *arguments: Any) -> Result | None:
         """The result of one call, or None where the policy lets the failure pass."""
         if call in self.disabled:
             return None
         try:
-            result: Result = nvml.call(call, function, *arguments)
-        except NvmlError as fault:
-            self.errors[(call, fault.code)] += 1
-            verdict = policy.verdict(fault.code)
-            if verdict is policy.Verdict.DISABLE:
-                self.disabled[call] = policy.DISABLING[fault.code]
-            elif verdict is policy.Verdict.DROP:
-                self._strikes[call] += 1
-                if fault.code not in policy.FAULT_OF_ONE_CALL or self._strikes[call] < STRIKES:
-                    raise
-                self.disabled[call] = f"error_{fault.code}"
+            result = function(*arguments)
+        except nvml.ReturnedError as error:
+            self._failed(call, error.value)
             return None
-        if self._strikes:
-            self._strikes.pop(call, None)
+        self._strikes.pop(call, None)
         return result
+
+    def _failed(self, call: str, code: int) -> None:
+        """Counts a failure; disables the call where that is the verdict; raises when the handle is dead."""
+        self.errors[(call, code)] += 1
+        verdict = policy.verdict(code)
+        if verdict is policy.Verdict.DISABLE:
+            self.disabled[call] = policy.DISABLING[code]
+        elif verdict is policy.Verdict.DROP:
+            self._strikes[call] += 1
+            if code not in policy.FAULT_OF_ONE_CALL or self._strikes[call] < STRIKES:
+                raise NvmlError(call, code)
+            self.disabled[call] = f"error_{code}"

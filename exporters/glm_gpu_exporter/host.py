@@ -26,7 +26,7 @@ class HostSampler(threading.Thread):
         self._own_pids = own_pids
         self._deliver = deliver
         self._stopping = threading.Event()
-        self._own: dict[str, float] = {}
+        self._slow: dict[str, float] = {}
 
     def run(self) -> None:
         """Sample until closed."""
@@ -35,6 +35,7 @@ class HostSampler(threading.Thread):
             if time.monotonic() >= groups_due:
                 groups_due = time.monotonic() + GROUPS_PERIOD_S
                 self._sample_processes()
+                self._slow = {**_memory(), **self._own_cost()}
             self._sample_host()
             due = max(due + HOST_PERIOD_S, time.monotonic() - HOST_PERIOD_S)
             self._stopping.wait(max(due - time.monotonic(), 0))
@@ -46,14 +47,8 @@ class HostSampler(threading.Thread):
     def _sample_host(self) -> None:
         t0_ns = time.time_ns()
         times = psutil.cpu_times()._asdict()
-        memory = psutil.virtual_memory()
-        values = {
-            "host_cpu_seconds_total": round(sum(s for k, s in times.items() if k not in IDLE_FIELDS), 2),
-            "host_cpus": psutil.cpu_count() or 0,
-            "host_memory_used_bytes": memory.total - memory.available,
-            "host_memory_total_bytes": memory.total,
-            **self._own,
-        }
+        busy_s = round(sum(s for k, s in times.items() if k not in IDLE_FIELDS), 2)
+        values = {"host_cpu_seconds_total": busy_s, **self._slow}
         self._deliver({"kind": "host", "t0_ns": t0_ns, "t1_ns": time.time_ns(), "v": values})
 
     def _sample_processes(self) -> None:
@@ -63,7 +58,6 @@ class HostSampler(threading.Thread):
             self._deliver(
                 {"kind": "process_groups", "t0_ns": t0_ns, "t1_ns": time.time_ns(), "groups": groups}
             )
-        self._own = self._own_cost()
 
     def _own_cost(self) -> dict[str, float]:
         cpu_s = resident = 0.0
@@ -79,3 +73,12 @@ class HostSampler(threading.Thread):
             "gpu_exporter_cpu_seconds_total": round(cpu_s, 2),
             "gpu_exporter_resident_memory_bytes": resident,
         }
+
+
+def _memory() -> dict[str, float]:
+    memory = psutil.virtual_memory()
+    return {
+        "host_cpus": psutil.cpu_count() or 0,
+        "host_memory_used_bytes": memory.total - memory.available,
+        "host_memory_total_bytes": memory.total,
+    }

@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from glm_gpu_exporter.ring import Page, Ring
@@ -26,14 +26,18 @@ class Intake:
 
     def put(self, row: Row) -> None:
         """One more row from a source."""
-        line = encoded(row)
+        self.put_all([(row, encoded(row))])
+
+    def put_all(self, rows: Iterable[tuple[Row, bytes]]) -> None:
+        """More rows from a source, each with its encoding."""
         with self._changed:
-            self._state.apply(row, time.monotonic())
-            self._ring.append(numbered(line, self._ring.last_seq + 1), row["t1_ns"])
-            if self._record is not None:
-                self._record(line)
-            if row["kind"] == "nvml":
-                self._changed.notify_all()
+            now_s = time.monotonic()
+            for row, line in rows:
+                self._state.apply(row, now_s)
+                self._ring.append(numbered(line, self._ring.last_seq + 1), row["t1_ns"])
+                if self._record is not None:
+                    self._record(line)
+            self._changed.notify_all()
 
     @contextmanager
     def now(self) -> Iterator[tuple[State, float]]:

@@ -18,6 +18,10 @@ Handle = Any
 Values = Mapping[str, float]
 
 
+ReturnedError = pynvml.NVMLError
+"""What the readings raise; its ``value`` is the return code."""
+
+
 class NvmlError(Exception):
     """An NVML call has failed with this return code."""
 
@@ -50,10 +54,17 @@ class Reading:
     ways: tuple[Way, ...]
 
 
+def _memory_used_v2(handle: Handle) -> Values:
+    return {"gpu_memory_used_bytes": pynvml.nvmlDeviceGetMemoryInfo(handle, pynvml.nvmlMemory_v2).used}
+
+
+def _memory_used_v1(handle: Handle) -> Values:
+    return {"gpu_memory_used_bytes": pynvml.nvmlDeviceGetMemoryInfo(handle).used}
+
+
 def _memory_v2(handle: Handle) -> Values:
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle, pynvml.nvmlMemory_v2)
     return {
-        "gpu_memory_used_bytes": memory.used,
         "gpu_memory_free_bytes": memory.free,
         "gpu_memory_total_bytes": memory.total,
         "gpu_memory_reserved_bytes": memory.reserved,
@@ -62,11 +73,7 @@ def _memory_v2(handle: Handle) -> Values:
 
 def _memory_v1(handle: Handle) -> Values:
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-    return {
-        "gpu_memory_used_bytes": memory.used,
-        "gpu_memory_free_bytes": memory.free,
-        "gpu_memory_total_bytes": memory.total,
-    }
+    return {"gpu_memory_free_bytes": memory.free, "gpu_memory_total_bytes": memory.total}
 
 
 def _utilization(handle: Handle) -> Values:
@@ -127,7 +134,7 @@ def _power_limit(handle: Handle) -> Values:
     return {"gpu_power_limit_watts": pynvml.nvmlDeviceGetEnforcedPowerLimit(handle) / 1000}
 
 
-MEMORY_V2 = Way("nvmlDeviceGetMemoryInfo_v2", _memory_v2)
+MEMORY_V2 = Way("nvmlDeviceGetMemoryInfo_v2", _memory_used_v2)
 POWER_INSTANT = Way("nvmlDeviceGetFieldValues:power_instant", _power_instant)
 
 FAST = (
@@ -135,18 +142,21 @@ FAST = (
     Reading((POWER_INSTANT, Way("nvmlDeviceGetPowerUsage", _power_usage))),
     Reading((Way("nvmlDeviceGetTotalEnergyConsumption", _energy),)),
     Reading((Way("nvmlDeviceGetClockInfo:sm", _sm_clock),)),
-    Reading((Way("nvmlDeviceGetClockInfo:memory", _memory_clock),)),
     Reading(
         (
             Way("nvmlDeviceGetCurrentClocksEventReasons", _event_reasons),
             Way("nvmlDeviceGetCurrentClocksThrottleReasons", _throttle_reasons),
         )
     ),
-    Reading((MEMORY_V2, Way("nvmlDeviceGetMemoryInfo", _memory_v1))),
+    Reading((MEMORY_V2, Way("nvmlDeviceGetMemoryInfo", _memory_used_v1))),
 )
 """Taken in every cycle."""
 
 SLOW = (
+    Reading(
+        (Way("nvmlDeviceGetMemoryInfo_v2", _memory_v2), Way("nvmlDeviceGetMemoryInfo", _memory_v1)),
+    ),
+    Reading((Way("nvmlDeviceGetClockInfo:memory", _memory_clock),)),
     Reading((Way("nvmlDeviceGetTemperature", _temperature),)),
     Reading((Way("nvmlDeviceGetEnforcedPowerLimit", _power_limit),)),
 )
@@ -243,11 +253,11 @@ def mig_instances(handle: Handle) -> Iterator[tuple[dict[str, str], Values]]:
             "compute_instance_id": str(pynvml.nvmlDeviceGetComputeInstanceId(instance)),
         }
         try:
-            memory = _memory_v2(instance)
+            memory = {**_memory_used_v2(instance), **_memory_v2(instance)}
         except pynvml.NVMLError as error:
             if policy.verdict(error.value) is not policy.Verdict.DISABLE:
                 raise
-            memory = _memory_v1(instance)
+            memory = {**_memory_used_v1(instance), **_memory_v1(instance)}
         yield identity, memory
 
 

@@ -25,16 +25,19 @@ KINDS = {
     "gpu_fault": "the GPU's handle was dropped: `gpu`, `call`, `code`; its values end here",
     "nvml_errors": "failed calls since the row before: `gpu` (or null), `errors` (call, code, n)",
     "xid": "an XID error: `gpu`, `xid`; the time is that of its arrival here",
-    "host": "`v`: CPU seconds, memory and the exporter's own cost",
+    "host": "`v`: CPU seconds; as of the last whole second memory and the exporter's own cost",
     "process_groups": "`groups`: for each group `cpu_seconds_total`, `resident_memory_bytes`, `processes`",
     "dropped": "`n` rows were thrown away because the parent did not read",
 }
 """Kind -> what it holds besides kind and times."""
 
 
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
 def encoded(row: Row) -> bytes:
     """A row as it stands on its line, without the newline."""
-    return json.dumps(row, separators=(",", ":")).encode()
+    return _encode(row).encode()
 
 
 def numbered(line: bytes, seq: int) -> bytes:

@@ -5,9 +5,9 @@ Values are never carried beyond their age: what is not fresh is not there.  Coun
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from glm_gpu_exporter.nvml_reasons import THROTTLE_MASK, THROTTLE_REASONS
+from glm_gpu_exporter.nvml_reasons import THROTTLE_MASK
 from glm_gpu_exporter.rows import Row
 
 GAP_PERIODS = 5
@@ -17,8 +17,7 @@ SLOW_FRESH_S = 3.0
 """Readings taken once a second stay fresh at least this long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The content of the newest row of a kind, and when it came (monotonic seconds)."""
 
     content: Any
@@ -37,9 +36,13 @@ class GpuState:
     last_good_s: float | None = None
     samples: int = 0
     busy_s: float = 0.0
-    throttled_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(THROTTLE_REASONS, 0.0))
+    seconds_by_mask: dict[int, float] = field(default_factory=dict)
     xids: Counter[int] = field(default_factory=Counter)
     xid_ns: dict[int, int] = field(default_factory=dict)
+
+    def throttled_s(self, bit: int) -> float:
+        """For how long a clock event reason has been seen."""
+        return sum(seconds for mask, seconds in self.seconds_by_mask.items() if mask & bit)
 
 
 class State:
@@ -125,9 +128,7 @@ class State:
             span_s = min(max((row["t0_ns"] - before.t0_ns) / 1e9, 0.0), GAP_PERIODS * self.period_s)
             gpu.busy_s += span_s * values.get("gpu_utilization_ratio", 0.0)
             mask = int(values.get(THROTTLE_MASK, 0))
-            for reason, bit in THROTTLE_REASONS.items():
-                if mask & bit:
-                    gpu.throttled_s[reason] += span_s
+            gpu.seconds_by_mask[mask] = gpu.seconds_by_mask.get(mask, 0.0) + span_s
         gpu.samples += 1
         gpu.last_good_s = now_s
         self._keep(row, values, now_s)

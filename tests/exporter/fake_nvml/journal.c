@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "journal.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -9,15 +10,23 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { KEY_SIZE = 96, LOOK_EVERY_US = 1000, STEPS_PER_WINDOW = 16 };
+enum { KEY_SIZE = 80, LOOK_EVERY_US = 1000, STEPS_PER_WINDOW = 16 };
+enum { NO_GPU_KEY = -2, EVERY_GPU_KEY = -1 };
+
+typedef struct {
+    enum { NUMBER, SINE, SQUARE } shape;
+    double low, high, period_s; /* a number is its own low */
+} formula;
 
 typedef struct {
     uint64_t from_us;
     char *text;
+    formula value;
 } entry;
 
 typedef struct {
-    char key[KEY_SIZE];
+    int gpu;
+    char name[KEY_SIZE];
     int count, capacity;
     entry *entries; /* by time; equal times keep the order of the file */
 } series;
@@ -50,20 +59,42 @@ static void *grown(void *block, int *capacity, size_t item) {
     return block;
 }
 
-static series *lookup(const char *key) {
+static series *lookup(int gpu, const char *name) {
     for (int i = 0; i < table_count; i++)
-        if (!strcmp(table[i].key, key)) return &table[i];
+        if (table[i].gpu == gpu && !strcmp(table[i].name, name)) return &table[i];
     return NULL;
 }
 
+/* "3.util" is util of GPU 3, "*.util" that of every GPU, and "gpus" concerns none. */
 static series *lookup_or_add(const char *key) {
-    series *found = lookup(key);
+    int gpu = NO_GPU_KEY;
+    if (!strncmp(key, "*.", 2)) {
+        gpu = EVERY_GPU_KEY;
+        key += 2;
+    } else if (isdigit((unsigned char)*key)) {
+        char *dot;
+        gpu = (int)strtol(key, &dot, 10);
+        key = *dot ? dot + 1 : dot;
+    }
+    series *found = lookup(gpu, key);
     if (found) return found;
     if (table_count == table_capacity) table = grown(table, &table_capacity, sizeof *table);
     found = &table[table_count++];
     memset(found, 0, sizeof *found);
-    snprintf(found->key, sizeof found->key, "%s", key);
+    found->gpu = gpu;
+    snprintf(found->name, sizeof found->name, "%s", key);
     return found;
+}
+
+static formula understood(const char *text) {
+    formula f = {NUMBER, 0, 0, 0};
+    int square = !strncmp(text, "square(", 7), sine = !strncmp(text, "sin(", 4);
+    if ((square || sine) &&
+        sscanf(strchr(text, '(') + 1, "%lf,%lf,%lf", &f.low, &f.high, &f.period_s) == 3 && f.period_s > 0)
+        f.shape = square ? SQUARE : SINE;
+    else
+        f.low = strtod(text, NULL); /* reads 0x.. as well */
+    return f;
 }
 
 static void insert(const char *key, uint64_t from_us, const char *text) {
@@ -71,8 +102,7 @@ static void insert(const char *key, uint64_t from_us, const char *text) {
     if (into->count == into->capacity) into->entries = grown(into->entries, &into->capacity, sizeof(entry));
     int at = into->count++;
     for (; at > 0 && into->entries[at - 1].from_us > from_us; at--) into->entries[at] = into->entries[at - 1];
-    into->entries[at].from_us = from_us;
-    into->entries[at].text = strdup(text);
+    into->entries[at] = (entry){from_us, strdup(text), understood(text)};
 }
 
 static void forget_everything(void) {
@@ -133,48 +163,50 @@ void journal_refresh(void) {
     fclose(file);
 }
 
-const char *journal_text(const char *key, uint64_t t_us) {
-    series *found = lookup(key);
-    for (int i = found ? found->count - 1 : -1; i >= 0; i--)
-        if (found->entries[i].from_us <= t_us) return found->entries[i].text;
+static const entry *in_force(const series *of, uint64_t t_us) {
+    for (int i = of ? of->count - 1 : -1; i >= 0; i--)
+        if (of->entries[i].from_us <= t_us) return &of->entries[i];
     return NULL;
 }
 
-const char *gpu_text(int gpu, const char *field, uint64_t t_us) {
-    char key[KEY_SIZE];
-    snprintf(key, sizeof key, "%d.%s", gpu, field);
-    const char *own = journal_text(key, t_us);
-    if (own) return own;
-    snprintf(key, sizeof key, "*.%s", field);
-    return journal_text(key, t_us);
+static const entry *gpu_entry(const series *own, const series *common, uint64_t t_us) {
+    const entry *found = in_force(own, t_us);
+    return found ? found : in_force(common, t_us);
 }
 
-static double evaluated(const char *text, double otherwise, uint64_t t_us) {
-    if (!text) return otherwise;
-    int square = !strncmp(text, "square(", 7), sine = !strncmp(text, "sin(", 4);
-    double low, high, period_s;
-    if ((square || sine) && sscanf(strchr(text, '(') + 1, "%lf,%lf,%lf", &low, &high, &period_s) == 3 &&
-        period_s > 0) {
-        double phase = fmod((double)t_us / 1e6, period_s) / period_s;
-        if (square) return phase < .5 ? low : high;
-        return low + (high - low) * .5 * (1 - cos(2 * M_PI * phase));
-    }
-    return strtod(text, NULL); /* reads 0x.. as well */
+static double at_time(const entry *e, double otherwise, uint64_t t_us) {
+    if (!e) return otherwise;
+    const formula *f = &e->value;
+    if (f->shape == NUMBER) return f->low;
+    double phase = fmod((double)t_us / 1e6, f->period_s) / f->period_s;
+    if (f->shape == SQUARE) return phase < .5 ? f->low : f->high;
+    return f->low + (f->high - f->low) * .5 * (1 - cos(2 * M_PI * phase));
+}
+
+const char *journal_text(const char *key, uint64_t t_us) {
+    const entry *found = in_force(lookup(NO_GPU_KEY, key), t_us);
+    return found ? found->text : NULL;
+}
+
+const char *gpu_text(int gpu, const char *field, uint64_t t_us) {
+    const entry *found = gpu_entry(lookup(gpu, field), lookup(EVERY_GPU_KEY, field), t_us);
+    return found ? found->text : NULL;
 }
 
 double global_value(const char *key, double otherwise, uint64_t t_us) {
-    return evaluated(journal_text(key, t_us), otherwise, t_us);
+    return at_time(in_force(lookup(NO_GPU_KEY, key), t_us), otherwise, t_us);
 }
 
 double gpu_value(int gpu, const char *field, double otherwise, uint64_t t_us) {
-    return evaluated(gpu_text(gpu, field, t_us), otherwise, t_us);
+    return at_time(gpu_entry(lookup(gpu, field), lookup(EVERY_GPU_KEY, field), t_us), otherwise, t_us);
 }
 
 double gpu_mean(int gpu, const char *field, double otherwise, uint64_t end_us, uint64_t period_us) {
+    const series *own = lookup(gpu, field), *common = lookup(EVERY_GPU_KEY, field);
     double sum = 0;
     for (uint64_t i = 0; i < STEPS_PER_WINDOW; i++) {
-        uint64_t middle = period_us * (2 * i + 1) / (2 * STEPS_PER_WINDOW);
-        sum += gpu_value(gpu, field, otherwise, end_us - period_us + middle);
+        uint64_t t_us = end_us - period_us + period_us * (2 * i + 1) / (2 * STEPS_PER_WINDOW);
+        sum += at_time(gpu_entry(own, common, t_us), otherwise, t_us);
     }
     return sum / STEPS_PER_WINDOW;
 }
@@ -187,11 +219,11 @@ double gpu_held_mean(int gpu, const char *field, double otherwise, const char *p
     return gpu_mean(gpu, field, otherwise, now - now % period_us, period_us);
 }
 
-int journal_occurrences(const char *key, uint64_t t_us) {
-    series *found = lookup(key);
+int gpu_occurrences(int gpu, const char *field, uint64_t t_us) {
+    series *found = lookup(gpu, field);
     int n = 0;
     while (found && n < found->count && found->entries[n].from_us <= t_us) n++;
     return n;
 }
 
-const char *journal_occurrence(const char *key, int n) { return lookup(key)->entries[n].text; }
+const char *gpu_occurrence(int gpu, const char *field, int n) { return lookup(gpu, field)->entries[n].text; }

@@ -42,8 +42,8 @@ double gpu_mean(int gpu, const char *field, double otherwise, uint64_t end_us, u
 double gpu_held_mean(int gpu, const char *field, double otherwise, const char *period_field,
                      uint64_t usual_period_us);
 
-/* The nth line of a key that is in force at t: an occurrence rather than a level. */
-int journal_occurrences(const char *key, uint64_t t_us);
-const char *journal_occurrence(const char *key, int n);
+/* A field whose every line is an occurrence rather than a level: how many until t, and the nth. */
+int gpu_occurrences(int gpu, const char *field, uint64_t t_us);
+const char *gpu_occurrence(int gpu, const char *field, int n);
 
 #endif

@@ -485,8 +485,6 @@ typedef struct {
     int watched[MAX_GPUS], seen[MAX_GPUS];
 } event_set;
 
-static void xid_key(char *out, size_t size, int gpu) { snprintf(out, size, "%d.xid", gpu); }
-
 EXPORT nvml_return nvmlEventSetCreate(event_set **out) {
     ENTER(NULL);
     *out = calloc(1, sizeof **out);
@@ -501,21 +499,17 @@ EXPORT nvml_return nvmlEventSetFree(event_set *set) {
 
 EXPORT nvml_return nvmlDeviceRegisterEvents(device *d, unsigned long long types, event_set *set) {
     ENTER(d);
-    char key[24];
-    xid_key(key, sizeof key, d->gpu);
     LOCKED({
         set->watched[d->gpu] = (types & XID_EVENT) != 0;
-        set->seen[d->gpu] = journal_occurrences(key, now_us());
+        set->seen[d->gpu] = gpu_occurrences(d->gpu, "xid", now_us());
     });
     return SUCCESS;
 }
 
 static int next_event(event_set *set, event *out) {
     for (int g = 0; g < MAX_GPUS; g++) {
-        char key[24];
-        xid_key(key, sizeof key, g);
-        if (!set->watched[g] || journal_occurrences(key, now_us()) <= set->seen[g]) continue;
-        const char *code = journal_occurrence(key, set->seen[g]++);
+        if (!set->watched[g] || gpu_occurrences(g, "xid", now_us()) <= set->seen[g]) continue;
+        const char *code = gpu_occurrence(g, "xid", set->seen[g]++);
         *out = (event){&gpus[g], XID_EVENT, strtoull(code, NULL, 10), ALL_INSTANCES, ALL_INSTANCES};
         return 1;
     }
@@ -524,7 +518,7 @@ static int next_event(event_set *set, event *out) {
 
 EXPORT nvml_return nvmlEventSetWait_v2(event_set *set, event *out, unsigned timeout_ms) {
     ENTER(NULL);
-    for (uint64_t end = now_us() + 1000ull * timeout_ms;; usleep(5000)) {
+    for (uint64_t end = now_us() + 1000ull * timeout_ms;; usleep(25000)) {
         int found;
         LOCKED({
             journal_refresh();
