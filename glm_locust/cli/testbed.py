@@ -2,12 +2,10 @@
 
 import argparse
 import signal
-import sys
 import time
 from pathlib import Path
 
-from glm_locust.errors import ConfigError
-from glm_locust.testbed import PRESET_NOTE, PRESETS, Testbed, TestbedError
+from glm_locust.testbed import PRESET_NOTE, PRESETS, Testbed
 
 _CHECK_S = 1.0
 
@@ -20,11 +18,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Runs a simulated model server, a Streamlit page that calls it and a Jupyter proxy "
         "in front of the page, on 127.0.0.1, until Ctrl-C or SIGTERM.",
     )
-    _add_options(parser)
-    parser.set_defaults(run=run)
-
-
-def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default="demo", choices=sorted(PRESETS), help="speed of the model")
     parser.add_argument("--seed", type=int, default=0, help="seed of the answers (default 0)")
     for server in ("api", "web", "jupyter"):
@@ -47,12 +40,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="what goes wrong with the next requests: delay, cut, 500, garbage or stall; names are count, "
         "seconds, after_tokens; may be given several times",
     )
+    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the testbed; 0 when told to stop, 2 where a server fails by itself.
+    """Run the testbed; 0 when told to stop.
 
-    Raises ConfigError for options that cannot be met.
+    Raises ConfigError for options that cannot be met, TestbedError where a server fails by itself.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
@@ -76,9 +70,6 @@ def run(args: argparse.Namespace) -> int:
                 testbed.check()
     except KeyboardInterrupt:
         return 0
-    except TestbedError as error:
-        print(error, file=sys.stderr)
-        return 2
 
 
 def _announcement(testbed: Testbed) -> str:
@@ -97,18 +88,3 @@ def _port(text: str) -> int:
     if not 0 <= number <= 65535:
         raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
     return number
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command alone, without `glm-locust` in front."""
-    parser = argparse.ArgumentParser(prog="python -m glm_locust.cli.testbed", description=__doc__)
-    _add_options(parser)
-    try:
-        return run(parser.parse_args(arguments))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 64
-
-
-if __name__ == "__main__":
-    sys.exit(main())

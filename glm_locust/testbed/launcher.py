@@ -267,7 +267,7 @@ def expect_extra(*, web: bool, jupyter: bool) -> None:
     needed += ["jupyter_server", "jupyter_server_proxy"] if jupyter else []
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
-        raise ConfigError(f"the testbed needs {', '.join(missing)}: pip install 'glm-locust[testbed]'")
+        raise ConfigError(f"the testbed needs {', '.join(missing)}: install glm-locust[testbed]")
 
 
 def _expect_writable(path: Path) -> None:

@@ -13,7 +13,7 @@ from glm_locust.testbed.ports import listen
 pytestmark = pytest.mark.servers
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-c", "import sys; from glm_locust.cli.testbed import main; sys.exit(main())"]
+COMMAND = [sys.executable, "-m", "glm_locust", "testbed"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -35,6 +35,8 @@ def test_it_runs_until_it_is_told_to_stop(number: signal.Signals) -> None:
     ("options", "message"),
     [
         (["--fault", "fire"], "fault 'fire'"),
+        (["--preset", "h100"], "invalid choice: 'h100'"),
+        (["--port-web", "x"], "expected a port from 0 to 65535, got 'x'"),
         (["--truth-log", "/nonexistent/truth.jsonl"], "cannot write"),
         (["--api-key-env", "GLM_TEST_NOT_SET"], "GLM_TEST_NOT_SET is not set"),
     ],
@@ -56,7 +58,7 @@ def test_a_port_in_use_ends_with_64_and_one_line() -> None:
         )
     assert (done.returncode, done.stderr) == (
         64,
-        f"cannot listen on 127.0.0.1:{port}: Address already in use\n",
+        f"glm-locust: cannot listen on 127.0.0.1:{port}: Address already in use\n",
     )
 
 
@@ -70,4 +72,4 @@ def test_a_missing_extra_is_named(tmp_path: Path) -> None:
     env = os.environ | {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run(COMMAND, check=False, capture_output=True, text=True, cwd=ROOT, env=env, timeout=60)
     assert done.returncode == 64
-    assert done.stderr == "the testbed needs streamlit: pip install 'glm-locust[testbed]'\n"
+    assert done.stderr == "glm-locust: the testbed needs streamlit: install glm-locust[testbed]\n"
