@@ -7,6 +7,7 @@ and, where every block holds enough of them, per block: what differs between blo
 noise between requests.
 """
 
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ SMALLEST_BLOCK = 10
 """Fewest requests per block to resample within blocks; m of them show only (m - 1)/m of the variance."""
 
 _WORK = 20_000_000
-"""Values drawn per stratum and path at most, but never fewer than a quarter of the draws."""
+"""Values drawn per sample at most, but never fewer than a quarter of the draws."""
 _CHUNK = 1_000_000
 
 _Floats = npt.NDArray[np.float64]
@@ -40,11 +41,21 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Stratum:
-    """The same questions at the same load on the path and on its base."""
+class Estimate:
+    """One quantile of one sample, with the quantiles of its resamples; no draws where n is too small."""
 
-    path: Sample
-    base: Sample
+    quantile: float
+    n: int
+    value: float
+    draws: _Floats | None = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """The same questions at the same load on the path and on its base; None: too few to tell."""
+
+    path: Estimate | None
+    base: Estimate | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,32 +94,43 @@ class Difference:
     """The resampled differences, for `contrast`."""
 
 
-def difference(
-    strata: Sequence[Stratum],
-    *,
-    quantile: float = 0.5,
-    key: str = "",
-    seed: int = 0,
-    confidence: float = CONFIDENCE,
-) -> Difference | None:
-    """Path - base over all strata that both were asked in; None where there is none, or n too small.
+def estimate(sample: Sample, quantile: float = 0.5, *, key: str = "", seed: int = 0) -> Estimate | None:
+    """The sample's quantile and its resamples; None where n is too small to print it.
 
-    The same values, `key` and `seed` always give the same interval.
+    The same values, `key` and `seed` always draw the same; give every sample a key of its own.
     """
-    both = [s for s in strata if _enough(s.path, quantile) and _enough(s.base, quantile)]
-    if not both:
+    n = len(sample.values)
+    if not enough_for(quantile, n):
         return None
-    path = float(np.mean([np.quantile(s.path.values, quantile) for s in both]))
-    base = float(np.mean([np.quantile(s.base.values, quantile) for s in both]))
-    drawn = _draw(both, quantile, np.random.default_rng([seed, zlib.crc32(key.encode())]))
-    shares = None
-    if drawn is not None and bool(np.all(drawn[1] > 0)):
-        shares = (drawn[0] - drawn[1]) / drawn[1]
-    draws = None if drawn is None else drawn[0] - drawn[1]
+    value = float(np.quantile(sample.values, quantile))
+    if n < SMALLEST_N:
+        return Estimate(quantile, n, value, None)
+    rng = np.random.default_rng([seed, zlib.crc32(key.encode())])
+    draws = max(DRAWS // 4, min(DRAWS, _WORK // n))
+    return Estimate(quantile, n, value, _resampled(sample, quantile, draws, rng))
+
+
+def difference(strata: Sequence[Stratum], *, confidence: float = CONFIDENCE) -> Difference | None:
+    """Path - base over all strata that both were asked in, all of one quantile; None where there is none."""
+    paths, bases = [], []
+    for stratum in strata:
+        if stratum.path is not None and stratum.base is not None:
+            paths.append(stratum.path)
+            bases.append(stratum.base)
+    if not paths:
+        return None
+    path, base = _mean([one.value for one in paths]), _mean([one.value for one in bases])
+    path_draws, base_draws = _mean_draws(paths), _mean_draws(bases)
+    draws = shares = None
+    if path_draws is not None and base_draws is not None:
+        n = min(len(path_draws), len(base_draws))
+        draws = path_draws[:n] - base_draws[:n]
+        if np.all(base_draws > 0):
+            shares = draws / base_draws[:n]
     return Difference(
-        quantile=quantile,
-        n=sum(len(s.path.values) for s in both),
-        n_base=sum(len(s.base.values) for s in both),
+        quantile=paths[0].quantile,
+        n=sum(one.n for one in paths),
+        n_base=sum(one.n for one in bases),
         path=path,
         base=base,
         difference=_interval(path - base, draws, confidence),
@@ -121,21 +143,26 @@ def contrast(
     later: Sequence[Difference], earlier: Sequence[Difference], *, confidence: float = CONFIDENCE
 ) -> Interval:
     """Mean of the later differences - mean of the earlier ones; all of disjoint requests."""
-    every = (*later, *earlier)
-    n = min(0 if one.draws is None else len(one.draws) for one in every)
     value = _mean([one.difference.value for one in later]) - _mean([one.difference.value for one in earlier])
-    if not n:
+    after, before = _mean_draws(later), _mean_draws(earlier)
+    if after is None or before is None:
         return Interval(value)
-    after, before = ([one.draws[:n] for one in of if one.draws is not None] for of in (later, earlier))
-    return _interval(value, np.mean(after, axis=0) - np.mean(before, axis=0), confidence)
+    n = min(len(after), len(before))
+    return _interval(value, after[:n] - before[:n], confidence)
 
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _enough(sample: Sample, quantile: float) -> bool:
-    return enough_for(quantile, len(sample.values))
+def _mean_draws(drawn: Sequence[Estimate | Difference]) -> _Floats | None:
+    """Mean of the draws, one by one; None where one of them has none."""
+    every = [one.draws for one in drawn if one.draws is not None]
+    if len(every) < len(drawn):
+        return None
+    n = min(map(len, every))
+    mean: _Floats = np.mean([draws[:n] for draws in every], axis=0)
+    return mean
 
 
 def _interval(value: float, draws: _Floats | None, confidence: float) -> Interval:
@@ -145,29 +172,22 @@ def _interval(value: float, draws: _Floats | None, confidence: float) -> Interva
     return Interval(value, float(low), float(high))
 
 
-def _draw(
-    strata: Sequence[Stratum], quantile: float, rng: np.random.Generator
-) -> tuple[_Floats, _Floats] | None:
-    """Resampled quantiles of path and base, each the mean over the strata."""
-    smallest = min(min(len(s.path.values), len(s.base.values)) for s in strata)
-    if smallest < SMALLEST_N:
-        return None
-    largest = max(max(len(s.path.values), len(s.base.values)) for s in strata)
-    draws = max(DRAWS // 4, min(DRAWS, _WORK // largest))
-    path = np.mean([_quantiles(s.path, quantile, draws, rng) for s in strata], axis=0)
-    base = np.mean([_quantiles(s.base, quantile, draws, rng) for s in strata], axis=0)
-    return path, base
-
-
-def _quantiles(sample: Sample, quantile: float, draws: int, rng: np.random.Generator) -> _Floats:
+def _resampled(sample: Sample, quantile: float, draws: int, rng: np.random.Generator) -> _Floats:
     values = np.asarray(sample.values, dtype=np.float64)
     groups = _groups(sample, values)
+    position = quantile * (len(values) - 1)
+    below = math.floor(position)
+    above = min(below + 1, len(values) - 1)
     out = np.empty(draws)
     step = max(1, _CHUNK // len(values))
     for start in range(0, draws, step):
         rows = min(step, draws - start)
         drawn = [group[rng.integers(0, len(group), (rows, len(group)))] for group in groups]
-        out[start : start + rows] = np.quantile(np.concatenate(drawn, axis=1), quantile, axis=1)
+        # np.quantile does the same, five times slower.
+        ranked = np.partition(np.concatenate(drawn, axis=1), (below, above), axis=1)
+        out[start : start + rows] = ranked[:, below] + (ranked[:, above] - ranked[:, below]) * (
+            position - below
+        )
     return out
 
 

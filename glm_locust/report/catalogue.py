@@ -17,11 +17,16 @@ MINUS = "\u2212"
 
 
 def milliseconds(seconds: float | None) -> str:
-    """`1,234 ms`; one decimal below 10 ms; `n/a` for None."""
+    """`1,234 ms`; one decimal below 100 ms; `n/a` for None."""
+    return NOT_AVAILABLE if seconds is None else f"{bare_milliseconds(seconds)}{NBSP}ms"
+
+
+def bare_milliseconds(seconds: float | None) -> str:
+    """The same without its unit, for columns whose head has it."""
     if seconds is None:
         return NOT_AVAILABLE
     value = seconds * 1000
-    return f"{_signed(value, 1 if abs(value) < 9.95 else 0)}{NBSP}ms"
+    return _signed(value, 1 if abs(value) < 99.95 else 0)
 
 
 def percent(share: float | None) -> str:

@@ -222,7 +222,7 @@ def _level_axis(findings: Findings, words: Catalogue) -> dict[str, Any]:
 
 
 def layers_by_path(findings: Findings, breakdown: Breakdown, words: Catalogue) -> Chart | None:
-    """Stacked bars: the layers of the median TTFT, a bar a path."""
+    """Stacked bars: the layers of the mean TTFT, a bar a path; means, so that they add up."""
     rows = [row for path in findings.paths if (row := breakdown.row(path)) is not None]
     traces: list[dict[str, Any]] = []
     for layer in STACK:
@@ -234,24 +234,12 @@ def layers_by_path(findings: Findings, breakdown: Breakdown, words: Catalogue) -
                     "orientation": "h",
                     "name": words.name("layer", layer),
                     "y": [words.name("path", row.path) for row, _ in found],
-                    "x": [_ms(stat.p50) for _, stat in found],
+                    "x": [_ms(stat.mean) for _, stat in found],
                     "customdata": [stat.n for _, stat in found],
                     "marker": {"color": LAYER_COLOURS[layer]},
                     "hovertemplate": "%{x:.1f} ms (n = %{customdata})",
                 }
             )
-    if traces:
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": words.text("col.ttft"),
-                "y": [words.name("path", row.path) for row in rows],
-                "x": [_ms(row.ttft.p50) for row in rows],
-                "marker": {"symbol": "line-ns-open", "size": 22, "color": "--text", "line": {"width": 2}},
-                "hovertemplate": "%{x:.1f} ms",
-            }
-        )
     return _figure(traces, _stacked())
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from glm_locust.metrics import METRICS
-from glm_locust.overhead import Difference, Sample, Stratum, difference
+from glm_locust.overhead import Difference, Estimate, Sample, Stratum, difference, estimate
 from glm_locust.records import PathId
 from glm_locust.report.tally import CellKey, Tally
 
@@ -50,10 +50,11 @@ def compared_on(tally: Tally, paths: Sequence[str]) -> str:
 
 
 class Comparer:
-    """Compares paths of one tally; equal questions always get equal answers."""
+    """Compares paths of one tally; every cell is resampled once, whatever it is compared with."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
+        self._estimates: dict[tuple[CellKey, str, float], Estimate | None] = {}
 
     def overhead(
         self, pair: Pair, metric: str, *, task: str | None = None, level: int | None = None
@@ -64,14 +65,11 @@ class Comparer:
         kernel = KERNEL_VARIANT.get(metric)
         if kernel and all(self._all_have(key, metric, kernel) for keys in shared for key in keys):
             formula, stamps = kernel, "kernel"
-        strata = [Stratum(self._sample(of, formula), self._sample(base, formula)) for of, base in shared]
-        # Named by what is compared, so that "all levels" of one level draws as that level does.
-        key = "/".join((pair.base, metric, *sorted(str(tuple(of)) for of, _ in shared)))
-        median = difference(strata, key=key)
+        median = difference(self._strata(shared, formula, 0.5))
         if median is None:
             return None
         # p95 stands for the same requests as the median, or for none.
-        p95 = difference(strata, quantile=0.95, key=key)
+        p95 = difference(self._strata(shared, formula, 0.95))
         if p95 is not None and (p95.n, p95.n_base) != (median.n, median.n_base):
             p95 = None
         return Overhead(pair.path, pair.base, task, level, metric, stamps, median, p95)
@@ -89,6 +87,20 @@ class Comparer:
     def _all_have(self, key: CellKey, metric: str, variant: str) -> bool:
         values = self._tally.cells[key].values
         return len(values.get(metric, ())) == len(values.get(variant, ()))
+
+    def _strata(
+        self, shared: Sequence[tuple[CellKey, CellKey]], formula: str, quantile: float
+    ) -> list[Stratum]:
+        return [
+            Stratum(self._estimate(of, formula, quantile), self._estimate(base, formula, quantile))
+            for of, base in shared
+        ]
+
+    def _estimate(self, key: CellKey, metric: str, quantile: float) -> Estimate | None:
+        name = (key, metric, quantile)
+        if name not in self._estimates:
+            self._estimates[name] = estimate(self._sample(key, metric), quantile, key=repr(name))
+        return self._estimates[name]
 
     def _sample(self, key: CellKey, metric: str) -> Sample:
         formula = METRICS[metric].formula

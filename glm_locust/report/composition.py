@@ -63,12 +63,12 @@ def _banners(analysis: Analysis, words: Catalogue) -> tuple[Banner, ...]:
     if lost or analysis.quality.missing:
         say("lost", "alarm", missing=analysis.quality.missing, lost=lost)
     if analysis.run.simulated:
-        say("simulated", "note", presets=", ".join(sorted(set(analysis.run.simulated.values()))))
+        say("simulated", "info", presets=", ".join(sorted(set(analysis.run.simulated.values()))))
     if analysis.findings.compared_on == "ttfo_s":
-        say("ttfo", "note")
+        say("ttfo", "info")
     not_streamed = sum(stats.not_streamed for stats in analysis.findings.totals.values())
     if not_streamed:
-        say("not_streamed", "note", n=not_streamed)
+        say("not_streamed", "info", n=not_streamed)
     return tuple(found)
 
 

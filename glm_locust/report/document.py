@@ -67,6 +67,8 @@ class Section:
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
     brief: bool = True
+    folded: bool = False
+    """Closed at first, where that can be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from glm_locust.report.document import Column, Document
+from glm_locust.report.document import Column, Document, Table
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -30,6 +30,7 @@ def html(document: Document) -> str:
             plotly=Markup(get_plotlyjs()) if charts else "",  # noqa: S704  # Plotly's own file
             charts=script_json(charts),
             groups=_groups,
+            grouped=_grouped,
         )
     )
 
@@ -55,11 +56,19 @@ def _own(name: str) -> Markup:
 
 
 def _groups(columns: tuple[Column, ...]) -> list[tuple[str, int]]:
-    """(common head, how many columns) from left to right; empty where no column has one."""
+    """(common head, how many columns) from left to right; empty where no column has one.
+
+    The first column stands alone: narrow screens leave it out of grouped tables.
+    """
     found: list[tuple[str, int]] = []
-    for column in columns:
-        if found and found[-1][0] == column.group:
+    for place, column in enumerate(columns):
+        if place > 1 and found[-1][0] == column.group:
             found[-1] = (column.group, found[-1][1] + 1)
         else:
             found.append((column.group, 1))
     return found if any(name for name, _ in found) else []
+
+
+def _grouped(table: Table) -> bool:
+    """Whether the first cell of a row names the rows that follow too."""
+    return any(not row.cells[0].text for row in table.rows)

@@ -3,7 +3,15 @@
 from glm_locust.layers import Layer
 from glm_locust.report import article, charts
 from glm_locust.report.analysis import Analysis
-from glm_locust.report.catalogue import NOT_AVAILABLE, Catalogue, count, milliseconds, percent, size
+from glm_locust.report.catalogue import (
+    NOT_AVAILABLE,
+    Catalogue,
+    bare_milliseconds,
+    count,
+    milliseconds,
+    percent,
+    size,
+)
 from glm_locust.report.comparison import Overhead
 from glm_locust.report.document import Cell, Plot, Row, Section, Table, names, numbers, text
 from glm_locust.report.findings import API, JUPYTER, WEB
@@ -55,16 +63,17 @@ def _layer_table(analysis: Analysis, words: Catalogue) -> Table:
                 text(words.name("task", row.task) if row.task else words.text("all_tasks")),
                 Cell(count(row.ttft.n)),
                 *(_layer_cell(row.layers[layer].p50 if layer in row.layers else None) for layer in shown),
-                Cell(milliseconds(row.ttft.p50), "strong"),
+                Cell(bare_milliseconds(row.ttft.p50), "strong"),
             ]
             rows.append(Row(tuple(cells), first=place == 0, total=row.task is None))
     return Table(
         (
             *names(words.text("col.path"), words.text("col.task")),
+            *numbers(words.text("col.n")),
             *numbers(
-                words.text("col.n"),
                 *(words.name("layer", layer) for layer in shown),
                 words.text("col.ttft"),
+                group=words.text("col.in_ms", what=words.text("col.median")),
             ),
         ),
         tuple(rows),
@@ -72,7 +81,7 @@ def _layer_table(analysis: Analysis, words: Catalogue) -> Table:
 
 
 def _layer_cell(seconds: float | None) -> Cell:
-    return Cell(milliseconds(seconds), "quiet" if seconds is None else "")
+    return Cell(bare_milliseconds(seconds), "quiet" if seconds is None else "")
 
 
 def _claimed_table(analysis: Analysis, words: Catalogue) -> Table:
@@ -82,22 +91,22 @@ def _claimed_table(analysis: Analysis, words: Catalogue) -> Table:
     measured: tuple[tuple[str, str, Overhead | None], ...] = (
         (
             words.text("layer.streamlit"),
-            milliseconds(article.CLAIMED_STREAMLIT_S),
+            bare_milliseconds(article.CLAIMED_STREAMLIT_S),
             findings.overhead(WEB, API, first),
         ),
         (
             words.text("layer.jupyter"),
-            milliseconds(article.CLAIMED_JUPYTER_S),
+            bare_milliseconds(article.CLAIMED_JUPYTER_S),
             findings.overhead(JUPYTER, WEB, first),
         ),
-        (words.text("layer.browser"), f"{milliseconds(low)} … {milliseconds(high)}", None),
+        (words.text("layer.browser"), f"{bare_milliseconds(low)} … {bare_milliseconds(high)}", None),
     )
     rows = [
         Row(
             (
                 text(name),
                 Cell(claimed, "article"),
-                Cell(milliseconds(row.p50.difference.value), "strong")
+                Cell(bare_milliseconds(row.p50.difference.value), "strong")
                 if row
                 else Cell(NOT_AVAILABLE, "quiet"),
                 Cell(interval_text(row.p50.difference) if row else ""),
@@ -109,7 +118,12 @@ def _claimed_table(analysis: Analysis, words: Catalogue) -> Table:
     return Table(
         (
             *names(words.text("col.layer")),
-            *numbers(words.text("col.claimed"), words.text("col.measured"), words.text("col.interval")),
+            *numbers(
+                words.text("col.claimed"),
+                words.text("col.measured"),
+                words.text("col.interval"),
+                group=words.text("col.in_ms", what=words.text("col.added")),
+            ),
             *names(words.text("layers.hop")),
         ),
         tuple(rows),

@@ -4,7 +4,7 @@ from glm_locust.overhead import Interval
 from glm_locust.report import charts
 from glm_locust.report.analysis import Analysis
 from glm_locust.report.article import CLAIMED_RUNS_PER_TASK, CLAIMED_TIMES
-from glm_locust.report.catalogue import Catalogue, count, milliseconds, percent, rate
+from glm_locust.report.catalogue import Catalogue, bare_milliseconds, count, percent, rate
 from glm_locust.report.comparison import Overhead
 from glm_locust.report.document import Cell, Chart, Plot, Row, Section, Table, names, numbers, text
 from glm_locust.report.findings import API, JUPYTER, WEB
@@ -22,7 +22,6 @@ def times(analysis: Analysis, words: Catalogue) -> Section:
     rows: list[Row] = []
     for task in findings.task_ids:
         for path, stats in findings.at_table_level(task).items():
-            mark = DAGGER if path in marked else ""
             claimed = CLAIMED_TIMES.get(task)
             article: tuple[float | None, float | None] = (None, None)
             if claimed and path == API:
@@ -34,12 +33,12 @@ def times(analysis: Analysis, words: Catalogue) -> Section:
                 Row(
                     (
                         text(words.name("task", task) if begins else ""),
-                        path_cell(words, path),
+                        path_cell(words, path, DAGGER if path in marked else ""),
                         Cell(count(stats.n)),
                         failed_cell(stats),
-                        *_times_of(stats, first, "ttft_incl_upload_s", mark),
+                        *_times_of(stats, first, "ttft_incl_upload_s"),
                         Cell(_article(article[0]), "article"),
-                        *_times_of(stats, "e2e_s", "e2e_incl_upload_s", mark),
+                        *_times_of(stats, "e2e_s", "e2e_incl_upload_s"),
                         Cell(_article(article[1]), "article"),
                     ),
                     first=begins,
@@ -50,8 +49,8 @@ def times(analysis: Analysis, words: Catalogue) -> Section:
         (
             *names(words.text("col.task"), words.text("col.path")),
             *numbers(words.text("col.n"), words.text("col.failed")),
-            *numbers(*heads, group=words.text(f"first.{first}")),
-            *numbers(*heads, group=words.text("col.total")),
+            *numbers(*heads, group=words.text("col.in_ms", what=words.text(f"first.{first}"))),
+            *numbers(*heads, group=words.text("col.in_ms", what=words.text("col.total"))),
         ),
         tuple(rows),
     )
@@ -82,22 +81,18 @@ def _times_lead(analysis: Analysis, words: Catalogue, article_page: str) -> tupl
     )
 
 
-def _times_of(stats: PathStats, metric: str, with_upload: str, mark: str) -> tuple[Cell, ...]:
+def _times_of(stats: PathStats, metric: str, with_upload: str) -> tuple[Cell, ...]:
     stat, uploaded = stats.metrics.get(metric), stats.metrics.get(with_upload)
     return (
-        Cell(_marked(stat.p50 if stat else None, mark), "strong"),
-        Cell(_marked(stat.p95 if stat else None, mark)),
-        Cell(_marked(stat.mean if stat else None, mark)),
-        Cell(_marked(uploaded.p50 if uploaded else None, mark)),
+        Cell(bare_milliseconds(stat.p50 if stat else None), "strong"),
+        Cell(bare_milliseconds(stat.p95 if stat else None)),
+        Cell(bare_milliseconds(stat.mean if stat else None)),
+        Cell(bare_milliseconds(uploaded.p50 if uploaded else None)),
     )
 
 
-def _marked(seconds: float | None, mark: str) -> str:
-    return milliseconds(seconds) + (mark if seconds is not None else "")
-
-
 def _article(seconds: float | None) -> str:
-    return "" if seconds is None else milliseconds(seconds)
+    return "" if seconds is None else bare_milliseconds(seconds)
 
 
 def overhead(analysis: Analysis, words: Catalogue) -> Section:
@@ -121,7 +116,7 @@ def overhead(analysis: Analysis, words: Catalogue) -> Section:
                         Cell(counts_of(row)),
                         *_difference_cells(row),
                         *_difference_cells(total),
-                        Cell(milliseconds(uploaded.p50.difference.value if uploaded else None)),
+                        Cell(bare_milliseconds(uploaded.p50.difference.value if uploaded else None)),
                     ),
                     first=begins,
                     total=task is None,
@@ -133,8 +128,12 @@ def overhead(analysis: Analysis, words: Catalogue) -> Section:
         (
             *names(words.text("col.pair"), words.text("col.task")),
             *numbers(words.text("col.n")),
-            *numbers(*heads, group=words.text(f"first.{first}")),
-            *numbers(*heads, words.text("col.with_upload"), group=words.text("col.total")),
+            *numbers(*heads, group=words.text("col.in_ms", what=words.text(f"first.{first}"))),
+            *numbers(
+                *heads,
+                words.text("col.with_upload"),
+                group=words.text("col.in_ms", what=words.text("col.total")),
+            ),
         ),
         tuple(rows),
     )
@@ -153,22 +152,21 @@ def overhead(analysis: Analysis, words: Catalogue) -> Section:
 
 def _difference_cells(row: Overhead | None) -> tuple[Cell, ...]:
     if row is None:
-        return (Cell(milliseconds(None)),) * 4
+        return (Cell(bare_milliseconds(None)),) * 4
     ratio = row.p50.ratio
     return (
-        Cell(milliseconds(row.p50.difference.value), "strong"),
+        Cell(bare_milliseconds(row.p50.difference.value), "strong"),
         Cell(interval_text(row.p50.difference)),
         Cell(percent(ratio.value if ratio else None)),
-        Cell(milliseconds(row.p95.difference.value if row.p95 else None)),
+        Cell(bare_milliseconds(row.p95.difference.value if row.p95 else None)),
     )
 
 
 def interval_text(interval: Interval) -> str:
-    """`80 ms to 86 ms`, or `n/a`."""
+    """`80.1 … 86.0` in ms, or `n/a`."""
     if interval.low is None:
-        return milliseconds(None)
-    low, high = milliseconds(interval.low), milliseconds(interval.high)
-    return f"{low.rsplit(chr(0xA0), 1)[0]} … {high}"
+        return bare_milliseconds(None)
+    return f"{bare_milliseconds(interval.low)} … {bare_milliseconds(interval.high)}"
 
 
 def counts_of(row: Overhead) -> str:
@@ -195,7 +193,9 @@ def levels(analysis: Analysis, words: Catalogue) -> Section:
                         *_median_p95(ttft),
                         *_median_p95(total),
                         Cell(
-                            "" if path == API else milliseconds(added.p50.difference.value if added else None)
+                            ""
+                            if path == API
+                            else bare_milliseconds(added.p50.difference.value if added else None)
                         ),
                         Cell("" if path == API else interval_text(added.p50.difference) if added else "n/a"),
                         Cell(rate(one.requests_per_s)),
@@ -208,9 +208,13 @@ def levels(analysis: Analysis, words: Catalogue) -> Section:
         (
             *names(words.text("col.level"), words.text("col.path")),
             *numbers(words.text("col.n"), words.text("col.failed")),
-            *numbers(*heads, group=words.text(f"first.{first}")),
-            *numbers(*heads, group=words.text("col.total")),
-            *numbers(words.text("col.difference"), words.text("col.interval"), group=words.text("col.added")),
+            *numbers(*heads, group=words.text("col.in_ms", what=words.text(f"first.{first}"))),
+            *numbers(*heads, group=words.text("col.in_ms", what=words.text("col.total"))),
+            *numbers(
+                words.text("col.difference"),
+                words.text("col.interval"),
+                group=words.text("col.in_ms", what=words.text("col.added")),
+            ),
             *numbers(words.text("col.rate")),
         ),
         tuple(rows),
@@ -234,8 +238,8 @@ def levels(analysis: Analysis, words: Catalogue) -> Section:
 
 def _median_p95(stat: Stat | None) -> tuple[Cell, Cell]:
     return (
-        Cell(milliseconds(stat.p50 if stat else None), "strong"),
-        Cell(milliseconds(stat.p95 if stat else None)),
+        Cell(bare_milliseconds(stat.p50 if stat else None), "strong"),
+        Cell(bare_milliseconds(stat.p95 if stat else None)),
     )
 
 
@@ -243,9 +247,10 @@ def _plots(*plots: tuple[str, str, Chart | None]) -> tuple[Plot, ...]:
     return tuple(Plot(name, caption, chart) for name, caption, chart in plots if chart is not None)
 
 
-def path_cell(words: Catalogue, path: str) -> Cell:
-    """A path's name in its colour."""
-    return Cell(words.name("path", path), f"path-{path}" if path in charts.PATH_COLOURS else "path-other")
+def path_cell(words: Catalogue, path: str, mark: str = "") -> Cell:
+    """A path's name in its colour, and a mark behind it."""
+    name = f"{words.name('path', path)} {mark}".rstrip()
+    return Cell(name, f"path-{path}" if path in charts.PATH_COLOURS else "path-other")
 
 
 def pair_cell(words: Catalogue, row: Overhead) -> Cell:

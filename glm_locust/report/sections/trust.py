@@ -127,6 +127,7 @@ def all_metrics(analysis: Analysis, words: Catalogue) -> Section:
         (words.text("metrics.lead"),),
         tables=(Table(columns, tuple(rows)),) if rows else (),
         brief=False,
+        folded=True,
     )
 
 

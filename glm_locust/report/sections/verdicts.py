@@ -26,7 +26,7 @@ def claims(analysis: Analysis, words: Catalogue) -> Section:
         tuple(lead),
         tables=(
             Table(
-                names(words.text("col.claim"), words.text("col.measured"), words.text("col.verdict")),
+                names(words.text("col.claim"), words.text("col.this_run"), words.text("col.verdict")),
                 tuple(rows),
             ),
         ),

@@ -31,17 +31,18 @@
     const ink = style.getPropertyValue("--text").trim();
     const grid = style.getPropertyValue("--grid").trim();
     const narrow = width < 560;
-    const axis = { gridcolor: grid, linecolor: grid, zerolinecolor: grid, automargin: true, fixedrange: true };
+    const size = narrow ? 11 : 13;
+    const axis = { title: { font: { size } }, gridcolor: grid, linecolor: grid, zerolinecolor: grid, automargin: true, fixedrange: true };
     return {
       ...own,
-      xaxis: { ...axis, ...own.xaxis },
+      xaxis: { ...axis, ...own.xaxis, title: { ...axis.title, ...own.xaxis?.title } },
       yaxis: { ...axis, ...own.yaxis },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: "system-ui, sans-serif", size: narrow ? 11 : 13, color: ink },
+      font: { family: "system-ui, sans-serif", size, color: ink },
       margin: { l: narrow ? 8 : 16, r: 12, t: 12, b: 8 },
-      height: (own.short ? 230 : 340) + (narrow ? 70 : 0),
-      legend: { orientation: "h", x: 0, y: narrow ? -0.35 : -0.18, yanchor: "top", itemsizing: "constant" },
+      height: (own.short ? 240 : 360) + (narrow ? 60 : 0),
+      legend: { orientation: "h", x: 0, xanchor: "left", y: 1.03, yanchor: "bottom", itemwidth: 30 },
       hovermode: "closest",
       dragmode: false,
     };
@@ -60,6 +61,12 @@
     }
   };
 
+  // Paper cannot unfold anything.
+  window.addEventListener("beforeprint", () => {
+    for (const folded of document.querySelectorAll("details")) {
+      folded.open = true;
+    }
+  });
   draw();
   dark.addEventListener("change", draw);
   window.matchMedia("print").addEventListener("change", draw);
