@@ -56,7 +56,8 @@ class ApiTarget:
     ca: str | None = None
     """PEM file of certificate authorities to trust in place of the system's."""
     http_client: str = "gevent"
-    """`gevent`: our measuring transport. `httpx`: stock httpx, for proxies and HTTP/2."""
+    """`gevent`: our measuring transport, which goes to the server directly whatever HTTP(S)_PROXY says.
+    `httpx`: stock httpx, which honours them and speaks HTTP/2, without kernel stamps."""
     think_tags: bool = True
     """A leading `<think>...</think>` in the content is reasoning."""
     extra_body: dict[str, object] = field(default_factory=dict)
