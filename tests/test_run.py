@@ -103,6 +103,13 @@ def test_a_worker_that_never_said_hello_is_lost(run: Run) -> None:
     assert run.lost_workers == ("silent",)
 
 
+def test_a_worker_that_refuses_is_not_missed(run: Run) -> None:
+    run.expect("refuses")
+    run.dismiss("refuses")
+    run.dismiss("w")
+    assert run.outstanding() == ("w",), "one that takes part cannot leave so"
+
+
 def test_a_full_disk_ends_the_run_and_keeps_what_was_recorded(run: Run) -> None:
     run.admit("w", batch(record(1)))
     size = (run.run_dir / "run.jsonl").stat().st_size

@@ -2,7 +2,6 @@
 
 import importlib
 import logging
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,7 @@ from glm_locust.plugin.director import Director
 from glm_locust.plugin.guard import Guard, say
 from glm_locust.plugin.options import DeliveryOptions
 from glm_locust.records import RunFooter, RunHeader
-from glm_locust.run import Run, command_as_typed, machine, new_run_id, versions
+from glm_locust.run import Run, command_as_typed, command_line, machine, new_run_id, versions
 from glm_locust.transport.channel import LOCAL_WORKER, Channel
 from glm_locust.transport.clock import now_ns
 from glm_locust.transport.messages import Batch, Drain, Drained, Hello, Refusal, unpack
@@ -70,7 +69,7 @@ class MasterSide:
         header = RunHeader(
             run_id=new_run_id(started_ns),
             started_ns=started_ns,
-            command=command_as_typed(sys.argv),
+            command=command_as_typed(command_line()),
             seed=scenario.seed,
             workload=scenario.to_workload_dict(),
             targets=scenario.to_targets_dict(),
@@ -141,7 +140,7 @@ class MasterSide:
         """Name lost workers once each time they go."""
         told: set[str] = set()
         while not stage.finished.is_set():
-            gone = {worker: why for worker in run.workers if (why := self._gone(worker)) is not None}
+            gone = {worker: why for worker in tuple(run.workers) if (why := self._gone(worker)) is not None}
             for worker in gone.keys() - told:
                 account = run.workers[worker]
                 if not account.delivered:
@@ -210,7 +209,7 @@ class MasterSide:
             write_report(run.run_dir)
         finally:
             stage.finished.set()
-            if all(self._gone(worker) for worker in run.workers):
+            if run.workers and all(self._gone(worker) for worker in run.workers):
                 self.end()  # Locust stops a run without workers, but goes on waiting
             gevent.killall([g for g in (stage.watch, stage.play) if g is not None], block=False)
 
@@ -246,7 +245,7 @@ class MasterSide:
 
     def _raise_code(self, code: ExitCode) -> None:
         """The graver of this and the one so far."""
-        order = (ExitCode.INVALID, ExitCode.USAGE, ExitCode.INTERRUPTED)
+        order = (ExitCode.USAGE, ExitCode.INVALID, ExitCode.INTERRUPTED)
         if self._code is None or order.index(code) < order.index(self._code):
             self._code = code
 
@@ -281,6 +280,8 @@ class MasterSide:
     def _take_refusal(self, worker: str, data: dict[str, Any]) -> None:
         refusal = unpack(Refusal, data)
         if self.run is not None and self._stage is not None and refusal.run_id == self.run.run_id:
+            self.run.dismiss(worker)
+            self._progress()
             prefix = "" if worker == LOCAL_WORKER else f"worker {worker}: "
             self._refuse(prefix + refusal.text, self._stage)
 

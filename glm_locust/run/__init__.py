@@ -1,13 +1,22 @@
 """On the master: one run from its header to its footer."""
 
-from glm_locust.run.provenance import command_as_typed, machine, new_run_id, versions
+from glm_locust.run.provenance import (
+    COMMAND_ENV,
+    command_as_typed,
+    command_line,
+    machine,
+    new_run_id,
+    versions,
+)
 from glm_locust.run.run import Run, Sink, WorkerAccount
 
 __all__ = [
+    "COMMAND_ENV",
     "Run",
     "Sink",
     "WorkerAccount",
     "command_as_typed",
+    "command_line",
     "machine",
     "new_run_id",
     "versions",

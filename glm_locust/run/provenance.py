@@ -5,11 +5,13 @@ import os
 import platform
 import re
 import secrets
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import msgspec
 import psutil
 
 DISTRIBUTIONS = (
@@ -31,12 +33,20 @@ _SECRET_HEADER = re.compile(r"(?i)^[^:=]*(auth|cookie|token|key|secret|password)
 _HEADER_OPTION = re.compile(r"^--(glm-)?header$")
 _URL = re.compile(r"^[a-z]+://", re.IGNORECASE)
 MASK = "***"
+COMMAND_ENV = "GLM_LOCUST_COMMAND"
+"""Environment variable with the arguments of the command that started Locust, as a JSON list."""
 
 
 def new_run_id(started_ns: int) -> str:
     """An id that sorts by time, `20261122-112634-3f9a0c`."""
     started = datetime.fromtimestamp(started_ns / 1e9, UTC)
     return f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def command_line() -> Sequence[str]:
+    """What the user typed: for a Locust that a command of ours started, that command's arguments."""
+    told = os.environ.get(COMMAND_ENV)
+    return sys.argv if told is None else msgspec.json.decode(told, type=list[str])
 
 
 def command_as_typed(argv: Sequence[str]) -> tuple[str, ...]:

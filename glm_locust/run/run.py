@@ -26,6 +26,8 @@ class WorkerAccount:
     """What the master knows of one worker."""
 
     facts: dict[str, Any] = field(default_factory=dict)
+    joined: bool = False
+    """It has said that it takes part."""
     admitted: int = 0
     """Highest sequence number up to which every record is in the run."""
     last_seq: int | None = None
@@ -69,6 +71,12 @@ class Run:
         """This worker is about to take part: it counts as lost if it never says so."""
         self.workers.setdefault(worker_id, WorkerAccount())
 
+    def dismiss(self, worker_id: str) -> None:
+        """An expected worker will not take part after all; one that has joined stays in the accounts."""
+        account = self.workers.get(worker_id)
+        if account is not None and not account.joined:
+            del self.workers[worker_id]
+
     def join(self, worker_id: str, hello: Hello) -> Ack | None:
         """A worker takes part; None where it talks of another run."""
         if hello.run_id != self.run_id:
@@ -76,6 +84,7 @@ class Run:
             return None
         account = self.workers.setdefault(worker_id, WorkerAccount())
         account.facts.update(hello.facts)
+        account.joined = True
         account.lost = None
         return self._ack(account)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugin.team import Team, read, until
+from tests.plugin.team import Team, read
 
 pytestmark = pytest.mark.servers
 
@@ -24,6 +24,7 @@ def recover(team: Team, *spools: Path) -> str:
     (run_dir,) = team.run_dirs
     done = subprocess.run(
         [sys.executable, "-m", "glm_locust", "recover", str(run_dir), *map(str, spools)],
+        check=False,
         env=team.environment,
         capture_output=True,
         text=True,
