@@ -20,6 +20,7 @@ from glm_locust.cli.results import print_results
 from glm_locust.conductor.progress import PRESET_ENV, PROGRESS_FD, TRUTH_FILE, TRUTH_LOG, Progress
 from glm_locust.config.scenario import Scenario
 from glm_locust.errors import ExitCode
+from glm_locust.run import COMMAND_ENV
 from glm_locust.testbed import PRESET_NOTE, Testbed
 
 TOKEN_ENV = "GLM_LOCUST_TESTBED_TOKEN"  # noqa: S105 - the name of a variable
@@ -98,7 +99,12 @@ class ComparisonRun:
                 workers=order.workers,
                 users=max(order.scenario.levels),
                 options=options,
-                env={**os.environ, **env, PROGRESS_FD: str(write_fd)},
+                env={
+                    **os.environ,
+                    **env,
+                    PROGRESS_FD: str(write_fd),
+                    COMMAND_ENV: msgspec.json.encode(sys.argv).decode(),
+                },
                 log_dir=self._workdir,
                 progress_fd=write_fd,
             )

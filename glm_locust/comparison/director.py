@@ -46,6 +46,8 @@ class Comparison:
 
         Raises ConfigError there, unless the dashboard may start the run when the fault is mended.
         """
+        # A line for each request would be written while requests are timed.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         runner = environment.runner
         channel = _Lossy(channel_of(environment))
         if not isinstance(runner, MasterRunner):
@@ -68,6 +70,7 @@ class Comparison:
     def refine(self, environment: Environment, scenario: Scenario) -> Scenario:
         """On the master: the scenario of the run that begins, with the users that Locust starts."""
         assert environment.runner is not None
+        scenario = replace(scenario, tasks=scenario.chosen_tasks(questions_of(scenario).tasks))
         if not given(environment, "levels"):
             users = environment.runner.target_user_count
             scenario = replace(scenario, levels=(max(1, users),))
