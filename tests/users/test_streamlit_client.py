@@ -11,9 +11,12 @@ import pytest
 from glm_locust.config import Deadlines, Secret, WebTarget, WidgetChoice
 from glm_locust.errors import ConfigError
 from glm_locust.records import ErrorKind, Measurement, Outcome, Phase, RequestRecord, digest
+from glm_locust.testbed.launcher import Testbed
 from glm_locust.testbed.ports import available_port
+from glm_locust.testbed.truth import read_truth
 from glm_locust.transport.clock import now_ns
 from glm_locust.users.streamlit_client import StreamlitClient
+from glm_locust.workload import TASKS, Workload
 from glm_locust.workload.prompt import Image, Prompt
 from tests.users.pages import Jupyter, PageServer, jupyter_server, page_server
 from tests.users.relay import relay_to
@@ -50,6 +53,12 @@ def plain_form(workdir: Path) -> Iterator[PageServer]:
 def jupyter(workdir: Path) -> Iterator[Jupyter]:
     with jupyter_server(workdir) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def testbed() -> Iterator[Testbed]:
+    with Testbed(jupyter=False) as running:
+        yield running
 
 
 @pytest.fixture
@@ -303,6 +312,28 @@ class TestJupyter:
         client = clients(url, jupyter_token=Secret(file=str(jupyter.token_file)))
         with pytest.raises(ConfigError, match="HTTP status 500 at /_stcore/health"):
             client.check()
+
+
+class TestTestbed:
+    """The embedded page, which is built like published ones, without any choice of widgets."""
+
+    def test_five_tasks(self, testbed: Testbed, clients: Any) -> None:
+        client = clients(testbed.web_url)
+        client.check(images=2)
+        workload = Workload(seed=11)
+        for index, task in enumerate(TASKS):
+            prompt = workload.prompt(task, index)
+            measurement = measure(prompt)
+            client.ask(prompt, measurement)
+            record = measurement.seal(run_id="r", worker_id="w", seq=1)
+            assert (record.outcome, record.error_detail) == (Outcome.OK, None)
+            (truth,) = [t for t in read_truth(testbed.truth_log) if t.prompt_id == prompt.prompt_id]
+            assert truth.images == len(prompt.images)
+            assert truth.received_ns is not None
+            assert record.first_token_ns is not None
+            assert record.submitted_ns is not None
+            assert record.submitted_ns < truth.received_head_ns < truth.received_ns < record.first_token_ns
+            assert record.image_bytes_out > prompt.image_bytes
 
 
 class TestRefusals:
