@@ -72,7 +72,7 @@ class DataSet:
         """The tasks that occur, in the file's order."""
         return tuple(self.questions)
 
-    def prompt(self, task: str, index: int) -> Prompt:
+    def prompt(self, task: str, index: int, turn: int | None = None) -> Prompt:  # noqa: ARG002 - a row is as it is
         """The question with this index; each round through the task's questions is shuffled anew.
 
         Raises ConfigError for an unknown task.

@@ -22,8 +22,8 @@ from glm_locust.plugin import channel_of, scenario_of
 from glm_locust.run import Run
 from glm_locust.transport.channel import Channel, Handler
 from glm_locust.users.comparison import Workplace, furnish
-from glm_locust.users.questions import Questions, assignment_of, questions_of
-from glm_locust.workload.prompt import Prompt
+from glm_locust.users.questions import assignment_of, questions_of
+from glm_locust.workload.prompt import Prompt, PromptSource
 
 SPAWN_RATE = 100
 """Users per second: they only come to the desk, so nothing is to be gained by a slow start."""
@@ -37,7 +37,7 @@ class Comparison:
     def __init__(self) -> None:
         self._conductor: Conductor | None = None
         self._desk: Desk | None = None
-        self._questions: Questions | None = None
+        self._questions: PromptSource | None = None
         self._findings: Findings | None = None
         self._pipe: ProgressPipe | None = None
 
@@ -118,7 +118,7 @@ class Comparison:
 
     def _prompt(self, ticket: Ticket) -> Prompt:
         assert self._questions is not None
-        return self._questions.prompt(ticket.task, ticket.index)
+        return self._questions.prompt(ticket.task, ticket.index, ticket.repeat)
 
     def _announce(self, block: Block) -> None:
         tasks = ", ".join(dict.fromkeys(ticket.task for ticket in block.tickets))

@@ -1,28 +1,16 @@
 """What the users of one process ask in the present run, and where they find it."""
 
 import functools
-from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from locust.env import Environment
 
 from glm_locust.config import Scenario
 from glm_locust.datasets import DataSet
-from glm_locust.workload.prompt import Prompt
+from glm_locust.workload.prompt import PromptSource
 
 
-class Questions(Protocol):
-    """The built-in workload or a data set."""
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """The task ids that `prompt` knows."""
-
-    def prompt(self, task: str, index: int) -> Prompt:
-        """The question with this index; safe in threads."""
-
-
-def questions_of(scenario: Scenario) -> Questions:
+def questions_of(scenario: Scenario) -> PromptSource:
     """What the scenario asks; raises ConfigError for a data set that cannot be used."""
     if scenario.dataset is not None:
         return DataSet.load(scenario.dataset, scenario.seed)
@@ -36,7 +24,7 @@ class Assignment:
         self.scenario = scenario
 
     @functools.cached_property
-    def questions(self) -> Questions:
+    def questions(self) -> PromptSource:
         """Loaded when first needed and then shared; raises ConfigError."""
         return questions_of(self.scenario)
 

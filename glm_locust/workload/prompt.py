@@ -57,5 +57,9 @@ class PromptSource(Protocol):
     def tasks(self) -> tuple[str, ...]:
         """The tasks that it has questions for."""
 
-    def prompt(self, task: str, index: int) -> Prompt:
-        """The question with this index; raises ConfigError for an unknown task."""
+    def prompt(self, task: str, index: int, turn: int | None = None) -> Prompt:
+        """The question with this index; raises ConfigError for an unknown task.
+
+        Questions of equal `turn` (the repeat of a plan) are alike in all that may be alike without
+        being the same, so that paths can be compared pair by pair.
+        """

@@ -49,13 +49,17 @@ class Workload:
         """The task ids that `prompt` knows."""
         return tuple(TASKS)
 
-    def prompt(self, task: str, index: int) -> Prompt:
+    def prompt(self, task: str, index: int, turn: int | None = None) -> Prompt:
         """The question with this index; takes about 10 ms an image, 20 ms for PNG.
 
-        Raises ConfigError for an unknown task.
+        Questions of equal `turn` are asked in the same language: answers of different languages
+        differ in length. Raises ConfigError for an unknown task.
         """
         source = self._source(task, index)
-        language = self._random("language", index).choice(self.languages)
+        if turn is None:
+            language = self._random("language", index).choice(self.languages)
+        else:
+            language = self.languages[turn % len(self.languages)]
         when = prompts.moment(self.seed, source)
         text = prompts.question(task, language, when, self._random(f"text/{task}/{language}", source))
         pictures, _ = self._compose(task, source)

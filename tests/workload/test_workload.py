@@ -122,3 +122,12 @@ def test_unknown_task_is_named():
     with pytest.raises(ConfigError) as caught:
         quick().prompt("sing", 0)
     assert str(caught.value) == "unknown task 'sing': expected describe, ocr, chart, compare, reason"
+
+
+def test_questions_of_one_turn_are_asked_in_the_same_language_and_still_differ():
+    workload = quick()
+    for turn in range(4):
+        pair = [workload.prompt("ocr", index, turn) for index in (10 * turn, 10 * turn + 1, 10 * turn + 2)]
+        assert len({prompt.text for prompt in pair}) == 3
+        assert len({prompt.text.isascii() for prompt in pair}) == 1
+    assert quick().prompt("ocr", 5, 0).text.isascii() != quick().prompt("ocr", 5, 1).text.isascii()
