@@ -143,7 +143,9 @@ class _Maker:
         self.now_ms = end + 5
         text = f"{task} {len(self.records)} {recipe.seed}"
         streamed = not (path == "api" and len(self.records) < recipe.not_streamed)
-        chars = round(CHARS.get(task, 100) * recipe.chars_factor.get(path, 1.0)) + self.random.randrange(-3, 4)
+        chars = round(CHARS.get(task, 100) * recipe.chars_factor.get(path, 1.0)) + self.random.randrange(
+            -3, 4
+        )
         images = 2 if task == "compare" else 1
         size = 15_000 * images
         stamped = path in recipe.kernel_stamps
@@ -272,9 +274,7 @@ class _Maker:
     def _keep(self, **fields: Any) -> None:
         worker = len(self.records) % self.recipe.workers
         self.seq[worker] += 1
-        self.records.append(
-            RequestRecord(run_id="r", worker_id=f"w{worker}", seq=self.seq[worker], **fields)
-        )
+        self.records.append(RequestRecord(run_id="r", worker_id=f"w{worker}", seq=self.seq[worker], **fields))
 
     def _noise(self) -> float:
         return self.random.uniform(-1, 1) * self.recipe.noise_ms
