@@ -84,12 +84,13 @@ if __name__ == "__main__":
 """
     script.write_text(LOCUSTFILE.read_text() + ending)
     with Team(tmp_path) as team:
-        team.start("single", [sys.executable, str(script)])
+        team.start("master", [sys.executable, str(script)])
         team.wait_for_answers(3)
-        team.kill("single", signal.SIGINT)
-        team.code("single")
+        team.kill("master", signal.SIGINT)
+        team.code("master")
         (run_dir,) = team.run_dirs
         result = read(run_dir)
-        assert result.footer is not None, team.said("single")
+        assert result.footer is not None, team.said("master")
         assert result.footer.reason == "interrupted"
-        assert result.footer.counts["ok"] == len(team.answered())
+        ok = result.footer.counts["ok"]
+        assert 3 <= ok <= len(team.answered()) <= ok + 1, "one question may have been interrupted"
