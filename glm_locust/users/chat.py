@@ -30,6 +30,13 @@ class Client(Protocol):
     def check(self) -> None:
         """Make sure that questions can be asked; raises ConfigError saying what is wrong."""
 
+    def prepare(self, prompt: Prompt) -> None:
+        """Do what a following `ask` of this prompt needs and no server should be blamed for.
+
+        Called before the request's clock starts: build the body, reconnect. Raises nothing of the
+        server's: what is still wrong then, `ask` meets again.
+        """
+
     def ask(self, prompt: Prompt, measurement: Measurement) -> None:
         """Drive one request to its end; raises only GreenletExit, after `measurement.cancel()`."""
 
@@ -41,7 +48,7 @@ class Client(Protocol):
 
 
 class ChatUser(User):
-    """Asks one question after the other and thinks between them (`wait_time`).
+    """Asks one question after the other and thinks between them (`wait_time`, or `--glm-think-time`).
 
     A subclass says how to `connect`. A locustfile may write tasks of its own that call `ask`;
     without any, questions of the tasks in `asks` are asked at random.
@@ -66,6 +73,7 @@ class ChatUser(User):
             raise StopTest(str(error)) from None
         self._client: Client | None = None
         self._prompts: PromptSource | None = None
+        self._asked = 0
         self._think = self.wait_time
         self._resting = False
         # Locust has the user wait by asking for the time to wait; the client passes it itself.
@@ -107,7 +115,10 @@ class ChatUser(User):
             self._client.close()
 
     def ask(self, task: str | None = None) -> RequestRecord | None:
-        """Ask the next question, of this task or of a random one; None once the run is ending."""
+        """Ask the next question, of this task or of a random one; None once the run is ending.
+
+        The first ones of each user, as many as the scenario's `warmup` says, are not measured.
+        """
         if self._prompts is None or self.recorder.closing or self._resting:
             self._resting = True
             return None
@@ -116,7 +127,9 @@ class ChatUser(User):
         except ConfigError as error:
             self.rest(str(error))
             return None
-        return self.request(prompt)
+        phase = Phase.WARMUP if self._asked < self.scenario.warmup else Phase.MEASURE
+        self._asked += 1
+        return self.request(prompt, phase=phase)
 
     def request(
         self,
@@ -132,6 +145,8 @@ class ChatUser(User):
         if recorder.closing or client is None:
             self._resting = True
             return None
+        if scheduled_ns is None:
+            client.prepare(prompt)
         measurement = recorder.begin(
             prompt, self.path, scheduled_ns=scheduled_ns, phase=phase, block=block, level=level
         )
@@ -148,7 +163,10 @@ class ChatUser(User):
         self.recorder.refuse(why)
 
     def _idle(self) -> float:
-        seconds = FOREVER_S if self._resting or self.recorder.closing else float(self._think())
+        if self._resting or self.recorder.closing:
+            seconds = FOREVER_S
+        else:
+            seconds = self.scenario.think_time or float(self._think())
         if self._client is None:
             return seconds
         self._client.idle(seconds)

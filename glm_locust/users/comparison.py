@@ -13,6 +13,7 @@ from glm_locust.conductor import Desk, Errand
 from glm_locust.delivery import Recorder, recorder_of
 from glm_locust.errors import ConfigError, GlmLocustError
 from glm_locust.users.chat import FOREVER_S, Client, fire_request
+from glm_locust.workload.prompt import Prompt
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +27,8 @@ class Workplace:
     """A new client for a path, not yet connected; raises ConfigError."""
     open: Callable[[Client], None]
     """Do now what would otherwise be part of its next request; raises GlmLocustError."""
+    prepare: Callable[[Client, Prompt], None]
+    """Do what can be done of a request before its clock starts."""
     think_time_s: float = 0.0
     """Pause between an answer and the next question."""
 
@@ -70,6 +73,10 @@ class ComparisonUser(User):
         client = self._client(ticket.path)
         if client is None or recorder.closing:
             return
+        client.prepare(errand.prompt)
+        if recorder.closing:
+            return
+        self._workplace.prepare(client, errand.prompt)
         measurement = recorder.begin(
             errand.prompt, ticket.path, phase=ticket.phase, block=ticket.block, level=ticket.level
         )

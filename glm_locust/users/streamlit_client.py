@@ -1,6 +1,7 @@
 """StreamlitClient: one simulated user in front of a Streamlit page, measured like any other path."""
 
 import base64
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -110,6 +111,12 @@ class StreamlitClient:
         except BaseException:
             self._drop()
             raise
+
+    def prepare(self, prompt: Prompt) -> None:  # noqa: ARG002 - the contract of all clients
+        """Load the page again if it was lost, so that a following `ask` need not."""
+        # Where the page cannot be had, the question itself tells why.
+        with contextlib.suppress(PageFaultError):
+            self.open()
 
     def ask(self, prompt: Prompt, measurement: Measurement) -> None:
         """Drive one question to its end, which the measurement holds, whatever the server does.
