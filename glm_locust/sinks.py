@@ -13,6 +13,8 @@ from glm_locust.records import RunFooter, RunHeader, encode_line
 RUN_FILE = "run.jsonl"
 FOOTER_FILE = "footer.jsonl"
 """Holds the footer where `run.jsonl` could not grow any more."""
+SPOOL_DIRECTORY = "spool"
+"""In the directory of a run: what its workers still have to deliver."""
 RESERVE_FILE = "footer.reserve"
 RESERVE_BYTES = 64 * 1024
 """Kept aside on the same disk, so that a footer fits after everything else has been filled."""

@@ -1,10 +1,11 @@
 """The spool: a worker's own file of one run's records, there before anything else knows of them."""
 
+import contextlib
 from pathlib import Path
 
 from glm_locust.errors import ConfigError
 from glm_locust.records import RequestRecord, encode_line
-from glm_locust.sinks import LineFile, SinkError
+from glm_locust.sinks import SPOOL_DIRECTORY, LineFile, SinkError
 
 SUFFIX = ".jsonl"
 
@@ -37,9 +38,12 @@ class Spool:
     def close(self, *, delivered: bool) -> None:
         """Append nothing more; with `delivered` the master has it all, and the file goes."""
         self._file.close()
-        if delivered:
-            self.path.unlink(missing_ok=True)
-            try:
-                self.path.parent.rmdir()
-            except OSError:
-                return  # spools of other workers are in there
+        if not delivered:
+            return
+        self.path.unlink(missing_ok=True)
+        directory = self.path.parent
+        # Spools of other workers may be in there; and above it the run, unless this is another host.
+        with contextlib.suppress(OSError):
+            directory.rmdir()
+            if directory.name == SPOOL_DIRECTORY:
+                directory.parent.rmdir()

@@ -1,4 +1,4 @@
-"""Signals: the first Ctrl-C ends the run in order, the second one ends the waiting."""
+"""Ctrl-C: the first one ends the run in order, the second one ends the waiting."""
 
 import signal
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import gevent.hub
 
 
 class Interrupts:
-    """Counts SIGINT and hands it to the main greenlet only; remembers SIGTERM.
+    """Counts SIGINT and hands it to the main greenlet only.
 
     Python would raise KeyboardInterrupt in whatever greenlet happens to run, a user's in the
     middle of a request included: that request would be lost.
@@ -17,27 +17,15 @@ class Interrupts:
     def __init__(self, hurry: Callable[[], bool]) -> None:
         """`hurry` is called from the second one on; False: there was nothing to hurry."""
         self.count = 0
-        self.terminated = False
-        """SIGTERM came; Locust acts on it."""
         self._hurry = hurry
-        gevent.signal_handler(signal.SIGTERM, self._note)
         # Where SIGINT is ignored (a background job of a shell) or someone else's, it stays so.
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             gevent.signal_handler(signal.SIGINT, self._take)
 
-    def since_now(self) -> Callable[[], str | None]:
-        """Tells later whether a signal came in the meantime: interrupted, stopped or None."""
+    def since_now(self) -> Callable[[], bool]:
+        """Tells later whether one came in the meantime."""
         count = self.count
-
-        def ended_by() -> str | None:
-            if self.count > count:
-                return "interrupted"
-            return "stopped" if self.terminated else None
-
-        return ended_by
-
-    def _note(self) -> None:
-        self.terminated = True
+        return lambda: self.count > count
 
     def _take(self) -> None:
         self.count += 1

@@ -28,7 +28,7 @@ from glm_locust.plugin.options import (
 )
 from glm_locust.plugin.worker import WorkerSide
 from glm_locust.run import Run
-from glm_locust.sinks import check_directory
+from glm_locust.sinks import SPOOL_DIRECTORY, check_directory
 from glm_locust.transport.channel import Channel, Loopback, RunnerChannel
 from glm_locust.users.questions import assign
 
@@ -104,7 +104,8 @@ class Attachment:
         try:
             scenario = self.scenario = Scenario.from_message(order.scenario)
             chosen = self._own_spool_dir or self.delivery.spool_dir
-            spool_dir = Path(chosen) / order.run_id if chosen else Path(scenario.out) / order.run_id / "spool"
+            run_dir = Path(scenario.out) / order.run_id
+            spool_dir = Path(chosen) / order.run_id if chosen else run_dir / SPOOL_DIRECTORY
             assign(self.environment, scenario)
             worker.start(order.run_id, spool_dir)
         except ConfigError as error:

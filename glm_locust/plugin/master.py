@@ -48,7 +48,7 @@ class MasterSide:
         self._director = director
         self._delivery: DeliveryOptions | None = None
         self._code: ExitCode | None = None
-        self._signal: Callable[[], str | None] = lambda: None
+        self._interrupted: Callable[[], bool] = lambda: False
         self._stage: _Stage | None = None
         channel.on(Hello.KIND, guard(self._take_hello))
         channel.on(Batch.KIND, guard(self._take_batch))
@@ -60,10 +60,10 @@ class MasterSide:
         """What the runs so far ask the process to exit with; None: leave it to Locust."""
         return ExitCode.CRASH if self._guard.failed else self._code
 
-    def start(self, scenario: Scenario, delivery: DeliveryOptions, signal: Callable[[], str | None]) -> str:
+    def start(self, scenario: Scenario, delivery: DeliveryOptions, interrupted: Callable[[], bool]) -> str:
         """Begin a run and return its id; raises ConfigError or SinkError where it cannot begin.
 
-        `signal` says at the end whether one ended the run: interrupted, stopped or None.
+        `interrupted` says at the end whether Ctrl-C came in the meantime.
         """
         started_ns = now_ns()
         header = RunHeader(
@@ -78,7 +78,7 @@ class MasterSide:
         )
         run = self.run = Run(header, Path(scenario.out) / header.run_id)
         self._delivery = delivery
-        self._signal = signal
+        self._interrupted = interrupted
         runner = self._environment.runner
         if isinstance(runner, MasterRunner):
             for client in runner.clients.ready + runner.clients.running + runner.clients.spawning:
@@ -199,7 +199,11 @@ class MasterSide:
             requests = self._environment.stats.total.num_requests
             try:
                 footer = run.close(
-                    reason=reason, ended_ns=now_ns(), partial=partial, locust_requests=requests
+                    reason=reason,
+                    ended_ns=now_ns(),
+                    partial=partial,
+                    locust_requests=requests,
+                    notes=[f"worker {worker} left early" for worker in stage.left] if not partial else (),
                 )
             except GlmLocustError as error:
                 say(f"the footer of the run was not written: {error}")
@@ -222,10 +226,10 @@ class MasterSide:
         if stage.completed:
             return "completed", False
         planned = self._director is not None or run_time_s is not None
-        if (signal := self._signal()) is not None:
-            return signal, planned
+        if self._interrupted():
+            return "interrupted", planned
         elapsed_s = time.monotonic() - stage.started_s
-        if run_time_s is not None and elapsed_s >= run_time_s - RUN_TIME_TOLERANCE_S:
+        if run_time_s is not None and elapsed_s >= run_time_s - min(RUN_TIME_TOLERANCE_S, 0.4 * run_time_s):
             return "run_time", self._director is not None
         return "stopped", planned
 
@@ -274,6 +278,8 @@ class MasterSide:
 
     def _take_drained(self, worker: str, data: dict[str, Any]) -> None:
         if self.run is not None and (ack := self.run.release(worker, unpack(Drained, data))) is not None:
+            if self._stage is not None and not self._stage.draining and worker not in self._stage.left:
+                self._stage.left.append(worker)
             self._progress()
             self._channel.send(ack.KIND, ack.pack(), worker)
 
@@ -297,6 +303,8 @@ class _Stage:
         self.started_s = time.monotonic()
         self.completed = False
         self.refusal: str | None = None
+        self.left: list[str] = []
+        """Workers that said good-bye before they were asked to."""
         self.draining = False
         self.hurried = False
         self.finishing = False

@@ -9,9 +9,8 @@ from typing import Any
 
 from glm_locust.errors import ConfigError, GlmLocustError
 from glm_locust.records import RequestRecord, RunFooter, RunHeader, decode_line, encode_line
-from glm_locust.sinks import FOOTER_FILE, RESERVE_FILE, RUN_FILE, lines_of_run
+from glm_locust.sinks import FOOTER_FILE, RESERVE_FILE, RUN_FILE, SPOOL_DIRECTORY, lines_of_run
 
-SPOOL_DIRECTORY = "spool"
 PARTIAL_SUFFIX = ".recovering"
 
 
