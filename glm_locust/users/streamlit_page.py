@@ -32,6 +32,7 @@ SESSION_THIRD_SINCE: Final[Version] = (1, 29)
 _NO_TOKEN: Final = "PLACEHOLDER_AUTH_TOKEN"  # noqa: S105 - what a browser says when it has none
 _XSRF_COOKIES: Final = ("_streamlit_xsrf", "_xsrf")
 _BODY_BYTES: Final = 64 * 1024
+_MAX_HOPS: Final = 10
 _SECRET_LENGTH: Final = 6
 
 
@@ -62,14 +63,16 @@ class StreamlitPage:
         self.target = target
         self.base_url = _base_url(target.url)
         place = urlsplit(self.base_url)
-        self.origin = f"{place.scheme}://{place.netloc}"
+        self._server = f"{place.scheme}://{place.netloc}"
         self._token = target.jupyter_token.read("Jupyter token")
-        self._headers = {"Origin": self.origin, **target.headers}
+        cookies = {name: secret.read(f"cookie {name}") or "" for name, secret in target.cookies.items()}
+        _refuse_unsendable({**target.headers, **cookies, "Jupyter token": self._token or ""})
+        given = [value for name, value in target.headers.items() if name.lower() != "origin"]
+        self._secrets = [self._token or "", *given, *cookies.values()]
+        self._headers = httpx.Headers({"Origin": self._server})
         if self._token is not None:
             self._headers["Authorization"] = f"token {self._token}"
-        cookies = {name: secret.read(f"cookie {name}") or "" for name, secret in target.cookies.items()}
-        self._secrets = [*filter(None, [self._token]), *target.headers.values(), *cookies.values()]
-        _refuse_line_breaks({**self._headers, **cookies})
+        self._headers.update(target.headers)
         deadlines = target.deadlines
         self._http = open_client(
             "gevent",
@@ -98,9 +101,9 @@ class StreamlitPage:
             return websocket.connect(
                 "ws" + url.removeprefix("http"),
                 tls=shared_context(self.target.ca),
-                headers={name: value for name, value in self._headers.items() if name != "Origin"},
+                headers={name: value for name, value in self._headers.items() if name != "origin"},
                 cookie=request.headers.get("cookie"),
-                origin=self._headers["Origin"],
+                origin=self._headers["origin"],
                 subprotocols=protocols,
                 timeout_s=self.target.deadlines.connect_s,
             )
@@ -174,7 +177,7 @@ class StreamlitPage:
                 request = self._http.build_request(
                     "GET", self.base_url + path, extensions={"exchange": exchange}
                 )
-                response = self._http.send(request, stream=True, follow_redirects=True)
+                response = self._follow(request)
                 text = _read(response)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             failure = explain(error, exchange.step)
@@ -185,13 +188,31 @@ class StreamlitPage:
             self._xsrf = next((value.strip('"') for value in given if value), self._xsrf)
         return _Answer(response.status_code, response.url, text)
 
+    def _follow(self, request: httpx.Request) -> httpx.Response:
+        """The answer after redirections, none of which carries our credentials to another server."""
+        for _ in range(_MAX_HOPS):
+            response = self._http.send(request, stream=True)
+            following = response.next_request
+            if following is None:
+                return response
+            _read(response)
+            place = following.url
+            server = f"{place.scheme}://{place.netloc.decode()}"
+            if server != self._server:
+                line = (
+                    f"the page sends its visitors to {one_line(server, 100)}: to log in, or is that its URL?"
+                )
+                raise PageFaultError(ErrorKind.HTTP_STATUS, line, response.status_code)
+            request = following
+        raise PageFaultError(ErrorKind.PROTOCOL, f"more than {_MAX_HOPS} redirections")
+
     def _handshake_fault(self, refused: websocket.HandshakeRefusedError) -> PageFaultError:
         kind = kind_of_status(refused.status) if refused.status is not None else None
         if refused.location is not None and "login" in refused.location:
             return PageFaultError(ErrorKind.HTTP_STATUS, f"a login is asked for{self._credentials()}")
         line = str(refused)
         if refused.status == httpx.codes.FORBIDDEN:
-            line += f": origin {self.origin} not allowed, or no access{self._credentials()}"
+            line += f": origin {self._headers['origin']} not allowed, or no access{self._credentials()}"
         return PageFaultError(kind or ErrorKind.PROTOCOL, self.hide(line))
 
     def _login_line(self, answer: _Answer) -> str:
@@ -242,10 +263,11 @@ def _cookie(name: str, value: str, host: str) -> Cookie:
     )
 
 
-def _refuse_line_breaks(values: dict[str, str]) -> None:
+def _refuse_unsendable(values: dict[str, str]) -> None:
     for name, value in values.items():
-        if any(character in f"{name}{value}" for character in "\r\n\0"):
-            raise ConfigError(f"web: header or cookie {one_line(name, 40)!r} holds a line break")
+        text = f"{name}{value}"
+        if not text.isascii() or not text.isprintable():
+            raise ConfigError(f"web: header or cookie {one_line(name, 40)!r} holds what no header can carry")
 
 
 def _read(response: httpx.Response) -> str:

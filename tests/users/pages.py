@@ -21,10 +21,13 @@ READY_S = 90.0
 class PageServer:
     """`streamlit run` of one of our apps; may be ended and begun again on the same port."""
 
-    def __init__(self, app: str, workdir: Path, *, base_path: str = "", port: int = 0) -> None:
-        self.port = available_port(port)
+    def __init__(
+        self, app: str, workdir: Path, *, base_path: str = "", options: tuple[str, ...] = ()
+    ) -> None:
+        self.port = available_port(0)
         self.url = f"http://{HOST}:{self.port}/{base_path}"
         self._base_path = base_path
+        self._options = options
         self._app = app
         self._workdir = workdir
         self._child: Child | None = None
@@ -36,7 +39,7 @@ class PageServer:
                 *(sys.executable, "-m", "streamlit", "run", str(APPS / f"{self._app}.py")),
                 *("--server.port", str(self.port), "--server.address", HOST, "--server.headless", "true"),
                 *("--server.baseUrlPath", self._base_path, "--browser.gatherUsageStats", "false"),
-                *("--server.fileWatcherType", "none"),
+                *("--server.fileWatcherType", "none", *self._options),
             ],
             log=self._workdir / f"{self._app}-{self.port}.log",
             env={**os.environ, "HOME": str(self._workdir)},
@@ -54,8 +57,10 @@ class PageServer:
 
 
 @contextlib.contextmanager
-def page_server(app: str, workdir: Path, *, base_path: str = "") -> Iterator[PageServer]:
-    server = PageServer(app, workdir, base_path=base_path)
+def page_server(
+    app: str, workdir: Path, *, base_path: str = "", options: tuple[str, ...] = ()
+) -> Iterator[PageServer]:
+    server = PageServer(app, workdir, base_path=base_path, options=options)
     try:
         server.start()
         yield server

@@ -45,7 +45,7 @@ def form(workdir: Path) -> Iterator[PageServer]:
 
 @pytest.fixture(scope="module")
 def plain_form(workdir: Path) -> Iterator[PageServer]:
-    with page_server("form", workdir) as server:
+    with page_server("form", workdir, options=("--server.maxUploadSize", "1")) as server:
         yield server
 
 
@@ -351,6 +351,22 @@ class TestRefusals:
     def test_something_else_answers(self, jupyter: Jupyter, clients: Any) -> None:
         with pytest.raises(ConfigError, match="page http"):
             clients(f"http://127.0.0.1:{jupyter.port}/").check()
+
+    def test_an_image_too_large_for_the_page(self, plain_form: PageServer, clients: Any) -> None:
+        client = clients(plain_form.url)
+        record, _ = ask(client, "look", images(3_000_000))
+        assert (record.outcome, record.error_kind) == (Outcome.FAILED, ErrorKind.HTTP_STATUS)
+        assert (record.http_status, record.submitted_ns) == (413, None)
+        assert "larger than the page takes" in (record.error_detail or "")
+        record, text = ask(client, "then this [n=3]", images(300))
+        assert_answered(record, text, tokens=3)
+
+    def test_an_origin_that_is_not_the_page_s(self, chat: PageServer, clients: Any) -> None:
+        client = clients(chat.url, headers={"origin": "http://elsewhere.example"})
+        with pytest.raises(
+            ConfigError, match=r"HTTP status 403: origin http://elsewhere\.example not allowed"
+        ):
+            client.check()
 
     def test_a_page_that_takes_no_images(self, chat: PageServer, clients: Any) -> None:
         client = clients(chat.url)
