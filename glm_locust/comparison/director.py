@@ -11,7 +11,7 @@ from locust.env import Environment
 from locust.exception import RPCError
 from locust.runners import MasterRunner, WorkerRunner
 
-from glm_locust.comparison.clients import Clients, open_client
+from glm_locust.comparison.clients import Clients, open_client, prepare
 from glm_locust.comparison.preflight import Findings, check_plan, check_targets
 from glm_locust.conductor import Conductor, Desk
 from glm_locust.conductor.progress import PROGRESS_FD, TRUTH_FILE, TRUTH_LOG, ProgressPipe
@@ -81,10 +81,12 @@ class Comparison:
         assert self._desk is not None
         assignment = assignment_of(environment)
         self._questions = assignment.questions
-        clients = Clients(assignment.scenario)
+        scenario = assignment.scenario
         self._desk.open()
-        workplace = Workplace(self._desk, clients.connect, open_client, assignment.scenario.think_time)
-        furnish(environment, workplace)
+        furnish(
+            environment,
+            Workplace(self._desk, Clients(scenario).connect, open_client, prepare, scenario.think_time),
+        )
 
     def play(self, environment: Environment, run: Run) -> bool:
         """On the master: lead all workers through the plan."""

@@ -86,8 +86,15 @@ class Conductor:
             course.notes.append(f"block {block.index}: no worker was left to play it")
             return
         prepare = {
-            worker: Order(run_id=run_id, block=block.index, seats=share.level, tickets=share.tickets)
-            for worker, share in shares.items()
+            worker: Order(
+                run_id=run_id,
+                block=block.index,
+                seats=share.level,
+                place=place,
+                workers=len(shares),
+                tickets=share.tickets,
+            )
+            for place, (worker, share) in enumerate(shares.items())
         }
         self._lead(prepare, DeskState.READY)
         if self._stopped:

@@ -19,6 +19,9 @@ HEARTBEAT_S = 1.0
 KEEP_ALIVE_S = 5.0
 """How often a user who waits is to look after its connections."""
 PREPARING_THREADS = 2
+STAGGER_S = 0.01
+"""Users begin a block this much apart: all at the same instant they would queue at the server's
+door, and the first request of each would measure that queue."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +44,13 @@ class _Hand:
     waiting: deque[Errand] = field(default_factory=deque)
     seated: dict[Hashable, bool] = field(default_factory=dict)
     """Users who may ask, with whether they are ready."""
+    begun: set[Hashable] = field(default_factory=set)
     finished: int = 0
+
+    def delay_s(self, user: Hashable) -> float:
+        """How long after the start of the block this user is to begin."""
+        seat = list(self.seated).index(user)
+        return (self.order.place + seat * self.order.workers) * STAGGER_S
 
     @property
     def paths(self) -> frozenset[str]:
@@ -109,6 +118,10 @@ class Desk:
                 if user in hand.seated:
                     hand.seated[user] = True
                 self._settle()
+            elif self.state is DeskState.RUNNING and hand.waiting and user not in hand.begun:
+                delay_s = hand.delay_s(user)
+                hand.begun.add(user)
+                gevent.sleep(delay_s)
             elif self.state is DeskState.RUNNING and hand.waiting:
                 errand = hand.waiting.popleft()
                 self._out.add(errand.ticket)

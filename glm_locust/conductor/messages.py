@@ -28,6 +28,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     block: int
     seats: int
     """How many users of this worker ask at the same time."""
+    place: int = 0
+    workers: int = 1
+    """Which of how many workers this is: seat k of it is seat place + k * workers of all."""
     tickets: tuple[Ticket, ...] = ()
     """Empty where `go` is set: the worker has them already."""
     go: bool = False

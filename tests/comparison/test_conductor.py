@@ -132,7 +132,10 @@ def play(conductor: Conductor, blocks: tuple[Block, ...], users: int, gather_s: 
 
 
 @pytest.mark.parametrize("design", ["blocks", "mixed"])
-def test_one_process_plays_every_ticket_once_at_its_level(office: Office, design: str) -> None:
+def test_one_process_plays_every_ticket_once_at_its_level(
+    office: Office, design: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glm_locust.conductor.desk.STAGGER_S", 0.0)
     channel = Loopback()
     conductor = Conductor(channel)
     office.hire(Desk(channel, prompt_of), users=5)
