@@ -124,12 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
         except BadQueryError as error:
             self._answer(HTTPStatus.BAD_REQUEST, "text/plain", f"{error}\n".encode())
 
-    def _metrics(self, query: dict[str, list[str]]) -> None:
+    def _metrics(self, _query: dict[str, list[str]]) -> None:
         encoder, content_type = choose_encoder(self.headers.get("Accept", ""))
-        names = query.get("name[]")
-        registry: Any = self.server.registry
-        body = encoder(registry.restricted_registry(names) if names else registry)
-        self._answer(HTTPStatus.OK, content_type, body)
+        self._answer(HTTPStatus.OK, content_type, encoder(self.server.registry))
 
     def _clock(self, _query: dict[str, list[str]]) -> None:
         times = {"t_in_ns": self._received_ns, "t_out_ns": time.time_ns()}

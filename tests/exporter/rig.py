@@ -58,9 +58,7 @@ class Journal:
             file.write("".join(line + "\n" for line in lines))
 
 
-def until(
-    holds: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S, every_s: float = 0.05
-) -> Any:
+def until(holds: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S, every_s: float = 0.05) -> Any:
     """The first true answer of ``holds``; fails after the deadline."""
     pause = threading.Event()
     end = time.monotonic() + deadline_s
@@ -184,7 +182,9 @@ class Exporter:
         assert status == 200
         return Scrape(body.decode(), took_s)
 
-    def page(self, since: str | int = 0, limit: int | None = None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def page(
+        self, since: str | int = 0, limit: int | None = None
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Header and rows of one page of /v1/samples."""
         query = f"/v1/samples?since={since}" + ("" if limit is None else f"&limit={limit}")
         status, _, body = self.get(query)

@@ -8,7 +8,7 @@
  *   <gpu|*>.procs = pid:bytes,...       compute processes
  *   <gpu|*>.mig = n                     MIG mode on, n instances (0: capable, off; not given: not capable)
  *   <gpu>.xid = code                    an XID event at that moment
- *   <gpu>.lost = 1                      every call on it answers NVML_ERROR_GPU_IS_LOST
+ *   <gpu|*>.fails = code                every call on it answers that nvmlReturn_t (15: it is lost)
  *   <gpu|*>.ret.<function> = code       every call of that function answers that nvmlReturn_t
  *   <gpu|*>.delay_us.<function> = n     ... after this long
  *   <gpu|*>.hang.<function> = 1         ... does not return until this is 0 or the journal is gone
@@ -35,7 +35,6 @@ enum {
     NOT_FOUND = 6,
     INSUFFICIENT_SIZE = 7,
     TIMEOUT = 10,
-    GPU_IS_LOST = 15,
     ARGUMENT_VERSION_MISMATCH = 25,
 };
 enum { MAX_GPUS = 16, MAX_MIG = 8, WHOLE_GPU = -1, NO_GPU = -1 };
@@ -87,7 +86,7 @@ static nvml_return entered(const char *function, const device *d) {
     double delay_us = scripted(gpu, "delay_us", function);
     int hung = scripted(gpu, "hang", function) != 0;
     nvml_return answer = (nvml_return)scripted(gpu, "ret", function);
-    if (!answer && gpu != NO_GPU && gpu_value(gpu, "lost", 0, now_us())) answer = GPU_IS_LOST;
+    if (!answer && gpu != NO_GPU) answer = (nvml_return)gpu_value(gpu, "fails", 0, now_us());
     if (!initialisations && strcmp(function, "nvmlInitWithFlags")) answer = UNINITIALIZED;
     journal_unlock();
     if (d && gpu == NO_GPU) return INVALID_ARGUMENT;
@@ -155,7 +154,7 @@ EXPORT const char *nvmlErrorString(nvml_return code) {
         case NOT_FOUND: return "Not Found";
         case 9: return "Driver Not Loaded";
         case TIMEOUT: return "Timeout";
-        case GPU_IS_LOST: return "GPU is lost";
+        case 15: return "GPU is lost";
         case 18: return "Driver/library version mismatch";
         default: return "Unknown Error";
     }
