@@ -9,6 +9,7 @@ from pathlib import Path
 from glm_locust.cli.comparison_run import ComparisonRun, Order
 from glm_locust.config.options import OPTIONS
 from glm_locust.config.scenario import Scenario, load_scenario
+from glm_locust.datasets import DataSet
 from glm_locust.errors import ConfigError, ExitCode
 from glm_locust.testbed import PRESETS, TestbedError
 
@@ -70,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     scenario = base.merge(words)
     if args.preset not in PRESETS:
         raise ConfigError(f"--preset: expected {' or '.join(sorted(PRESETS))}, got {args.preset!r}")
+    questions = DataSet.load(scenario.dataset, scenario.seed) if scenario.dataset else scenario.workload()
+    scenario.chosen_tasks(questions.tasks)
     order = Order(
         scenario=scenario,
         workers=_workers(args.workers),

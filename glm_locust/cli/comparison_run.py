@@ -131,9 +131,11 @@ class ComparisonRun:
                 self._take(line)
             if self._run_dir is None and fleet.broken_worker() is not None:
                 break
-        fleet.join()
         for line in pipe.lines(0):
             self._take(line)
+        if self._run_dir is None:
+            fleet.kill()  # workers would wait for a master that is never to come
+        fleet.join()
         return code if code is not None and code >= 0 else ExitCode.CRASH
 
     def _take(self, line: bytes) -> None:

@@ -67,13 +67,15 @@ class Fleet:
             and time.monotonic() < deadline
         ):
             time.sleep(0.05)
-        for child in [*self.workers, self.master]:
-            child.end()
+        self._end()
 
     def kill(self) -> None:
         """End everything at once, without a chance to tidy up."""
         for child in [self.master, *self.workers]:
             if child.exit_code is None:
                 os.killpg(child.pid, signal.SIGKILL)
-        for child in [self.master, *self.workers]:
+        self._end()
+
+    def _end(self) -> None:
+        for child in [*self.workers, self.master]:
             child.end()
