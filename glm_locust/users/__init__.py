@@ -1,1 +1,1 @@
-"""."""
+"""Simulated users: one client and one Locust user per path, and the questions they ask."""
