@@ -142,11 +142,11 @@ class ChatUser(User):
     ) -> RequestRecord | None:
         """Ask this question now: one record, and one request of Locust's unless it was cancelled."""
         recorder, client = self.recorder, self._client
-        if recorder.closing or client is None:
+        if client is not None and scheduled_ns is None and not recorder.closing:
+            client.prepare(prompt)
+        if client is None or recorder.closing:  # looked at last: preparing may take its time
             self._resting = True
             return None
-        if scheduled_ns is None:
-            client.prepare(prompt)
         measurement = recorder.begin(
             prompt, self.path, scheduled_ns=scheduled_ns, phase=phase, block=block, level=level
         )

@@ -31,6 +31,9 @@ class MarkerClient:
         except OSError as error:
             raise ConfigError(f"the marker server does not answer on port {PORT}: {error}") from None
 
+    def prepare(self, prompt: Prompt) -> None:
+        pass
+
     def ask(self, prompt: Prompt, measurement: Measurement) -> None:
         assert self._socket is not None
         try:

@@ -11,11 +11,8 @@ from tests.plugin.team import Team, free_port, read
 pytestmark = pytest.mark.servers
 
 OPTIONS = [
-    ("unknown task", ["--glm-tasks", "descibe"], "--glm-tasks: expected"),
-    ("no number", ["--glm-drain-timeout", "soon"], "--glm-drain-timeout: expected"),
     ("no scenario", ["--glm-scenario", "none.toml"], "none.toml: cannot read"),
     ("directory that cannot be", ["--glm-out", "server.log/runs"], "cannot write to server.log/runs"),
-    ("no data set", ["--glm-dataset", "none.jsonl"], "none.jsonl"),
 ]
 
 
