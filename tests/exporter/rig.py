@@ -109,7 +109,7 @@ class Exporter:
         journal: Journal | None,
         *options: str,
         environment: dict[str, str] | None = None,
-        command: tuple[str, ...] = (sys.executable, "-m", "glm_gpu_exporter"),
+        listen: str = "127.0.0.1:0",
     ) -> None:
         inherited = {k: v for k, v in os.environ.items() if k not in ("LD_LIBRARY_PATH", "FAKE_NVML_SCRIPT")}
         if library is not None:
@@ -117,7 +117,7 @@ class Exporter:
         if journal is not None:
             inherited["FAKE_NVML_SCRIPT"] = str(journal.path)
         self._process = subprocess.Popen(
-            [*command, "--listen", "127.0.0.1:0", *options],
+            [sys.executable, "-m", "glm_gpu_exporter", "--listen", listen, *options],
             env=inherited | (environment or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
