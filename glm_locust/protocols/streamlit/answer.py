@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from glm_locust.protocols.streamlit.page import SIDEBAR, Node, Page, Path
+from glm_locust.protocols.streamlit.rule import Rule
 from glm_locust.records import Output, TextKind
 
 _BODIES = {"markdown": "body", "text": "body", "html": "body", "json": "body", "code": "code_text"}
@@ -105,7 +106,10 @@ class AnswerFinder:
 
     def choose(self, page: Page) -> Candidate | None:
         """The candidate that was the answer, judged by what stands on the page at the end."""
-        visible = texts_of(page)
+        return next(iter(self.ranking(page)), None)
+
+    def ranking(self, page: Page) -> list[Candidate]:
+        """The candidates, best first; those that show another one's text in another form are left out."""
         absorbed: set[int] = set()
         for candidate in self.candidates:
             following = candidate.successor
@@ -115,19 +119,7 @@ class AnswerFinder:
                 absorbed.add(following.order)
                 candidate.shown = following.shown
                 following = following.successor
-        rest = [c for c in self.candidates if c.order not in absorbed]
-
-        def score(candidate: Candidate) -> tuple[object, ...]:
-            return (
-                visible[without_cursor(candidate.shown)] > 0,
-                candidate.path[:1] != (SIDEBAR,),
-                candidate.grew,
-                candidate.in_chat_message,
-                len(candidate.text),
-                candidate.order,
-            )
-
-        return max(rest, key=score, default=None)
+        return answer_rule(page).order(c for c in self.candidates if c.order not in absorbed)
 
     def _set_aside(self, blocks: Iterable[Node]) -> bool:
         for block in blocks:
@@ -143,6 +135,21 @@ class AnswerFinder:
         if in_chat_message or not self.question:
             return text == self.question
         return self.question in text and len(text) <= len(self.question) + _ECHO_FRAME
+
+
+def answer_rule(page: Page) -> Rule[Candidate]:
+    """Which candidate is taken for the answer, given the page as it stands at the end."""
+    visible = texts_of(page)
+    return Rule(
+        (
+            ("stands on the page at the end", lambda c: visible[without_cursor(c.shown)] == 0),
+            ("is not in the sidebar", lambda c: c.path[:1] == (SIDEBAR,)),
+            ("grew", lambda c: not c.grew),
+            ("is in a chat message", lambda c: not c.in_chat_message),
+            ("is longer", lambda c: -len(c.text)),
+            ("came later", lambda c: -c.order),
+        )
+    )
 
 
 def containers_around(page: Page, path: Path) -> frozenset[Path]:

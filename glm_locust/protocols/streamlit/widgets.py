@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 from glm_locust.errors import GlmLocustError, one_line
 from glm_locust.protocols.streamlit.page import BOTTOM, MAIN, Node, Path
+from glm_locust.protocols.streamlit.rule import Rule
 
 TEXT_KINDS = ("text_area", "text_input")
 UPLOAD_KINDS = ("file_uploader", "camera_input")
@@ -206,20 +207,10 @@ def prompt_widget(widgets: Sequence[Widget], query: WidgetQuery) -> Widget | Non
         return _named(widgets, query, "prompt")
     chats = [w for w in widgets if w.kind == "chat_input"]
     if chats:
-        return min(chats, key=lambda w: (w.disabled, not w.in_main, w.path))
+        return CHAT_RULE.best(chats)
     texts = [w for w in widgets if w.kind in TEXT_KINDS and not _is_password(w)]
 
-    def rank(widget: Widget) -> tuple[object, ...]:
-        text = f"{widget.label} {widget.key or ''}"
-        return (
-            widget.disabled,
-            not widget.in_main,
-            1 if _NOT_ASKING.search(text) else -1 if _ASKING.search(text) else 0,
-            widget.kind != "text_area",
-            widget.path,
-        )
-
-    return min(texts, key=rank, default=None)
+    return TEXT_RULE.best(texts)
 
 
 def upload_widgets(
@@ -237,10 +228,8 @@ def upload_widgets(
     elif prompt is not None and prompt.takes_files and prompt.takes_images:
         candidates = [prompt]
     else:
-        form = prompt.form_id if prompt is not None else ""
-        candidates = sorted(
-            (w for w in widgets if w.kind in UPLOAD_KINDS and w.takes_images and not w.disabled),
-            key=lambda w: (w.kind == "camera_input", w.form_id != form, not w.in_main, w.path),
+        candidates = upload_rule(prompt).order(
+            w for w in widgets if w.kind in UPLOAD_KINDS and w.takes_images and not w.disabled
         )
     for widget in candidates:
         if widget.takes_files >= images:
@@ -257,32 +246,76 @@ def submit_button(
     """The button that sends the question, perhaps disabled; None on a page without one."""
     if query.given:
         return _named(widgets, query, "submit")
-    prompt_form = prompt.form_id if prompt is not None else ""
-    upload_forms = {w.form_id for w in uploads if w.form_id}
-    after = prompt.path if prompt is not None else max((w.path for w in uploads), default=())
-
-    def form_rank(button: Widget) -> int:
-        if prompt_form and button.form_id == prompt_form:
-            return 0
-        if button.form_id in upload_forms:
-            return 1
-        return 2 if not button.form_id else 3
-
-    def rank(button: Widget) -> tuple[object, ...]:
-        return (
-            form_rank(button),
-            bool(_NOT_SENDING.search(button.label)) - bool(_SENDING.search(button.label)),
-            not button.in_main,
-            button.node.content.type != "primary",
-            button.path < after,
-            button.path,
-        )
-
-    buttons = [w for w in widgets if w.kind == BUTTON_KIND]
-    best = min(buttons, key=rank, default=None)
-    if best is None or (form_rank(best) >= 2 and _only_clears(best)):
+    best = button_rule(prompt, uploads).best(w for w in widgets if w.kind == BUTTON_KIND)
+    if best is None or (_form_rank(best, prompt, uploads) >= 2 and _only_clears(best)):
         return None
     return best
+
+
+def _speaks_of_a_question(widget: Widget) -> int:
+    text = f"{widget.label} {widget.key or ''}"
+    return -1 if _NOT_ASKING.search(text) else 1 if _ASKING.search(text) else 0
+
+
+CHAT_RULE: Rule[Widget] = Rule(
+    (
+        ("can be used", lambda w: w.disabled),
+        ("is not in the sidebar", lambda w: not w.in_main),
+        ("comes first", lambda w: w.path),
+    )
+)
+"""Which of several chat inputs takes the prompt."""
+
+TEXT_RULE: Rule[Widget] = Rule(
+    (
+        ("can be used", lambda w: w.disabled),
+        ("is not in the sidebar", lambda w: not w.in_main),
+        ("its label speaks more of a question", lambda w: -_speaks_of_a_question(w)),
+        ("is a text area", lambda w: w.kind != "text_area"),
+        ("comes first", lambda w: w.path),
+    )
+)
+"""Which of several text fields takes the prompt."""
+
+
+def upload_rule(prompt: Widget | None) -> Rule[Widget]:
+    """Which of several uploaders takes the images."""
+    form = prompt.form_id if prompt is not None else ""
+    return Rule(
+        (
+            ("is a file uploader", lambda w: w.kind == "camera_input"),
+            ("is in the prompt's form", lambda w: w.form_id != form),
+            ("is not in the sidebar", lambda w: not w.in_main),
+            ("comes first", lambda w: w.path),
+        )
+    )
+
+
+def button_rule(prompt: Widget | None, uploads: Sequence[Widget]) -> Rule[Widget]:
+    """Which of several buttons sends the question."""
+    after = prompt.path if prompt is not None else max((w.path for w in uploads), default=())
+    return Rule(
+        (
+            ("is in the right form", lambda w: _form_rank(w, prompt, uploads)),
+            (
+                "its label speaks more of sending",
+                lambda w: bool(_NOT_SENDING.search(w.label)) - bool(_SENDING.search(w.label)),
+            ),
+            ("is not in the sidebar", lambda w: not w.in_main),
+            ("is the primary button", lambda w: w.node.content.type != "primary"),
+            ("comes after the prompt", lambda w: w.path < after),
+            ("comes first", lambda w: w.path),
+        )
+    )
+
+
+def _form_rank(button: Widget, prompt: Widget | None, uploads: Sequence[Widget]) -> int:
+    """0 in the prompt's form, 1 in an uploader's, 2 in none, 3 in another."""
+    if prompt is not None and prompt.form_id and button.form_id == prompt.form_id:
+        return 0
+    if button.form_id and button.form_id in {w.form_id for w in uploads}:
+        return 1
+    return 2 if not button.form_id else 3
 
 
 def _only_clears(button: Widget) -> bool:
