@@ -40,6 +40,12 @@ class Comparison:
         self._questions: PromptSource | None = None
         self._findings: Findings | None = None
         self._pipe: ProgressPipe | None = None
+        self._endless = False
+
+    @property
+    def endless(self) -> bool:
+        """Whether the present plan goes on until the time is over."""
+        return self._endless
 
     def attach(self, environment: Environment) -> None:
         """Take the ends of the channel that this process needs, on the master check everything.
@@ -101,7 +107,8 @@ class Comparison:
         _keep_truth(run)
         tasks = questions_of(scenario).tasks
         blocks: Iterable[Block]
-        if is_endless(environment):
+        self._endless = is_endless(environment)
+        if self._endless:
             blocks, total = scenario.endless_plan(tasks), None
         else:
             blocks = plan = scenario.plan(tasks)

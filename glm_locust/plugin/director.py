@@ -15,6 +15,10 @@ class Director(Protocol):
     `begin` and `stop`. In a local run the one process gets all of them.
     """
 
+    @property
+    def endless(self) -> bool:
+        """On the master: the present plan has no end of its own, time ends the run."""
+
     def attach(self, environment: Environment) -> None:
         """The process is up and `channel_of` works; raises ConfigError to refuse."""
 

@@ -230,7 +230,7 @@ class MasterSide:
             return "interrupted", planned
         elapsed_s = time.monotonic() - stage.started_s
         if run_time_s is not None and elapsed_s >= run_time_s - min(RUN_TIME_TOLERANCE_S, 0.4 * run_time_s):
-            return "run_time", self._director is not None
+            return "run_time", self._director is not None and not self._director.endless
         return "stopped", planned
 
     def _judge(self, run: Run, stage: "_Stage", footer: RunFooter, delivery: DeliveryOptions) -> None:
