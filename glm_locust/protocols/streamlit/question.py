@@ -68,6 +68,11 @@ class Question:
         self._queries = queries
         self._request_id = request_id
         self._answer_in_expander = answer_in_expander
+        self.found = widgets_of(page)
+        """The widgets on the page just before."""
+        self.prompt_widget: Widget | None = None
+        self.upload_widgets: list[Widget] = []
+        self.submit_widget: Widget | None = None
         self._bodies = [multipart(image) for image in prompt.images]
         self._files: list[UploadedFile] = []
         self._errors: list[str] = []
@@ -115,7 +120,7 @@ class Question:
             self.step = Step.ENDED
             return
         prompt = self._prompt_widget()
-        first, *_ = uploads = self._uploads(prompt)
+        first, *_ = uploads = self.upload_widgets = self._uploads(prompt)
         if first.kind != "chat_input":
             self._inputs.attach(uploads, self._files)
         if first.kind == "chat_input" or first.form_id:
@@ -131,14 +136,14 @@ class Question:
         """Send the question, or first the text where its button wants to see one."""
         self._by_upload = False
         text = self.prompt.text
-        prompt = self._prompt_widget()
+        prompt = self.prompt_widget = self._prompt_widget()
         if prompt is not None and 0 < prompt.longest_text < len(text):
             raise PageError(f"{prompt} takes {prompt.longest_text} characters, the prompt has {len(text)}")
         if prompt is not None and prompt.kind == "chat_input":
             state = chat_state(prompt, text, self._files, self._page.version)
             return [self._send_question([state], prompt)]
         uploads = self._uploads(prompt)
-        button = self._button(prompt, uploads)
+        button = self.submit_widget = self._button(prompt, uploads)
         if prompt is not None:
             self._inputs.set(prompt, text)
         if button is not None and button.disabled:
@@ -215,6 +220,15 @@ class Question:
                 yield from self._submit()
         elif self.step is Step.ANSWERING:
             yield from self._answered()
+
+    @property
+    def awaits_run(self) -> bool:
+        """Whether the page has been told to run its script and has not begun to."""
+        return self.step in (Step.SETTLING, Step.ANSWERING) and not self._run_started
+
+    def ranking(self) -> list[Candidate]:
+        """The texts that could be the answer as the page stands, best first."""
+        return self._finder.ranking(self._page) if self._finder is not None else []
 
     def failed(self, kind: ErrorKind, detail: str) -> Ended:
         """The question ends badly; what had arrived of an answer is kept."""

@@ -52,6 +52,8 @@ class StreamlitSession:
         """How often the server had forgotten this tab: its history and uploaded files were gone."""
         self.opening_errors: list[str] = []
         """What the page showed as exception or error while it opened."""
+        self.last_question: Question | None = None
+        """The present question or, after its end, the one before."""
         self._wanted_page = page
         self._queries = queries or WidgetQueries()
         self._answer_in_expander = answer_in_expander
@@ -70,6 +72,18 @@ class StreamlitSession:
     def accepted(self) -> bool:
         """Whether the script run of the present question has started."""
         return self._question is not None and self._question.accepted
+
+    @property
+    def awaits_run(self) -> bool:
+        """Whether the page has been told to run its script and has not begun to."""
+        if self._question is not None:
+            return self._question.awaits_run
+        return not self._open and not self._opening_run
+
+    @property
+    def queries(self) -> WidgetQueries:
+        """The widgets that were named instead of being left to the rule."""
+        return self._queries
 
     @property
     def widgets(self) -> list[Widget]:
@@ -93,6 +107,7 @@ class StreamlitSession:
     def ask(self, prompt: Prompt) -> list[Command]:
         """Begin one question; raises PageError where the page offers no way to ask it."""
         question = self._new_question(prompt)
+        self.last_question = question
         commands = question.begin()
         self._question = question
         return commands
