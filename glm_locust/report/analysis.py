@@ -39,7 +39,7 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class AnswerLengths:
-    """Characters per answer of one task."""
+    """Characters per answer of one task, at the lowest level."""
 
     task: str
     paths: dict[str, PathStats]
@@ -95,7 +95,9 @@ def analyse(tally: Tally, ends: RunEnds, truth: tuple[list[TruthLine], int] | No
         counts=_counts(tally),
         findings=findings,
         breakdown=break_down(tally, truth, findings, hidden_reasoning=hidden_reasoning),
-        answers=tuple(_lengths(task, stats) for task, stats in findings.tasks.items()),
+        answers=tuple(
+            _lengths(task, stats) for task in findings.task_ids if (stats := findings.at_table_level(task))
+        ),
         failures=_failures(tally, findings.paths),
         claims=judge(findings, simulated=bool(run.simulated)),
         recommendations=recommend(findings),

@@ -14,10 +14,14 @@ from glm_locust.report.tally import Tally
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """One path and task (None: all tasks); a layer that nothing measured is not in `layers`."""
+    """One path, task (None: all) and level (None: none was planned).
+
+    A layer that nothing measured is not in `layers`.
+    """
 
     path: str
     task: str | None
+    level: int | None
     ttft: Stat
     """TTFT of the joined requests."""
     layers: dict[Layer, Stat]
@@ -34,11 +38,10 @@ class Breakdown:
     unmatched: int
     ambiguous: int
     rows: tuple[LayerRow, ...]
+    """By task at the lowest level; over all tasks at every level."""
 
-    def row(self, path: str, task: str | None = None) -> LayerRow | None:
-        """The row of this path and task."""
-        return next((row for row in self.rows if (row.path, row.task) == (path, task)), None)
 
+_Place = tuple[str, str | None, int | None]
 
 NO_LOG = Breakdown(log_lines=None, bad_lines=0, joined=0, unmatched=0, ambiguous=0, rows=())
 
@@ -59,16 +62,20 @@ def break_down(
         return NO_LOG
     lines, bad = truth
     joined = join((record for cell in tally.cells.values() for record in cell.records), lines)
-    groups: dict[tuple[str, str | None], list[tuple[RequestRecord, TruthLine]]] = defaultdict(list)
+    groups: dict[_Place, list[tuple[RequestRecord, TruthLine]]] = defaultdict(list)
     for record, line in joined.pairs:
-        groups[record.path, None].append((record, line))
-        groups[record.path, record.task].append((record, line))
-    rows = [
-        row
+        groups[record.path, None, record.level].append((record, line))
+        groups[record.path, record.task, record.level].append((record, line))
+    lowest, *higher = findings.levels or (None,)
+    places: list[_Place] = [
+        (path, task, level)
         for path in findings.paths
-        for task in (None, *findings.task_ids)
-        if (row := _row(path, task, groups[path, task], hidden_reasoning)) is not None
+        for task, level in (
+            *((task, lowest) for task in (*findings.task_ids, None)),
+            *((None, level) for level in higher),
+        )
     ]
+    rows = [row for place in places if (row := _row(place, groups[place], hidden_reasoning)) is not None]
     return Breakdown(
         log_lines=len(lines),
         bad_lines=bad,
@@ -80,7 +87,7 @@ def break_down(
 
 
 def _row(
-    path: str, task: str | None, pairs: Sequence[tuple[RequestRecord, TruthLine]], hidden_reasoning: bool
+    place: _Place, pairs: Sequence[tuple[RequestRecord, TruthLine]], hidden_reasoning: bool
 ) -> LayerRow | None:
     ttft = stat_of([value for record, _ in pairs for value in METRICS["ttft_s"].formula(record)])
     if ttft is None:
@@ -92,4 +99,4 @@ def _row(
     if hidden_reasoning:
         values.pop(Layer.STREAMLIT_OUT, None)
     layers = {layer: stat for layer in Layer if (stat := stat_of(values.get(layer, ()))) is not None}
-    return LayerRow(path, task, ttft, layers)
+    return LayerRow(*place, ttft, layers)

@@ -95,6 +95,8 @@ class Catalogue:
     def _figure(self, name: str, value: Figure) -> str:
         if name in ("path", "base") and isinstance(value, str):
             return self.name("path", value)
+        if isinstance(value, Statement):
+            return self.say(value)
         if isinstance(value, str):
             return value
         for suffix, printed in _BY_SUFFIX:

@@ -8,7 +8,7 @@ from typing import Any
 
 from glm_locust.layers import STACK, Layer
 from glm_locust.report import article
-from glm_locust.report.breakdown import Breakdown
+from glm_locust.report.breakdown import Breakdown, LayerRow
 from glm_locust.report.catalogue import Catalogue
 from glm_locust.report.comparison import Overhead
 from glm_locust.report.document import Chart
@@ -72,7 +72,9 @@ def times_by_task(findings: Findings, words: Catalogue) -> Chart | None:
                 "error_y": {
                     "type": "data",
                     "symmetric": False,
-                    "array": [_ms(stat.p95 - stat.p50) if stat.p95 is not None else 0 for _, stat in found],
+                    "array": [
+                        _ms(stat.p95 - stat.p50) if stat.p95 is not None else None for _, stat in found
+                    ],
                     "arrayminus": [0] * len(found),
                     "thickness": 1,
                     "width": 3,
@@ -113,8 +115,8 @@ def _interval_bars(rows: Sequence[Overhead]) -> dict[str, Any]:
     return {
         "type": "data",
         "symmetric": False,
-        "array": [_ms(one.high - one.value) if one.high is not None else 0 for one in intervals],
-        "arrayminus": [_ms(one.value - one.low) if one.low is not None else 0 for one in intervals],
+        "array": [_ms(one.high - one.value) if one.high is not None else None for one in intervals],
+        "arrayminus": [_ms(one.value - one.low) if one.low is not None else None for one in intervals],
         "thickness": 1.5,
         "width": 5,
     }
@@ -148,7 +150,7 @@ def added_by_task(findings: Findings, words: Catalogue) -> Chart | None:
         rows = [
             row
             for task in findings.task_ids
-            if (row := findings.overhead(pair.path, pair.base, findings.compared_on, task)) is not None
+            if (row := findings.at_lowest(pair.path, pair.base, findings.compared_on, task)) is not None
         ]
         if rows:
             places = [words.name("task", row.task or "") for row in rows]
@@ -223,7 +225,14 @@ def _level_axis(findings: Findings, words: Catalogue) -> dict[str, Any]:
 
 def layers_by_path(findings: Findings, breakdown: Breakdown, words: Catalogue) -> Chart | None:
     """Stacked bars: the layers of the mean TTFT, a bar a path; means, so that they add up."""
-    rows = [row for path in findings.paths if (row := breakdown.row(path)) is not None]
+    rows = [row for row in breakdown.rows if row.task is None]
+
+    def label(row: LayerRow) -> str:
+        name = words.name("path", row.path)
+        if len(findings.levels) < 2 or row.level is None:
+            return name
+        return words.text("layers.at_level", path=row.path, level=row.level)
+
     traces: list[dict[str, Any]] = []
     for layer in STACK:
         found = [(row, row.layers[layer]) for row in rows if layer in row.layers]
@@ -233,20 +242,20 @@ def layers_by_path(findings: Findings, breakdown: Breakdown, words: Catalogue) -
                     "type": "bar",
                     "orientation": "h",
                     "name": words.name("layer", layer),
-                    "y": [words.name("path", row.path) for row, _ in found],
+                    "y": [label(row) for row, _ in found],
                     "x": [_ms(stat.mean) for _, stat in found],
                     "customdata": [stat.n for _, stat in found],
                     "marker": {"color": LAYER_COLOURS[layer]},
                     "hovertemplate": "%{x:.1f} ms (n = %{customdata})",
                 }
             )
-    return _figure(traces, _stacked())
+    return _figure(traces, _stacked(len(rows)))
 
 
 def claimed_layers(findings: Findings, words: Catalogue) -> Chart | None:
     """Stacked bars: the layers that the article claims, and what the paired paths show."""
     first = findings.compared_on
-    streamlit, hop = findings.overhead(WEB, API, first), findings.overhead(JUPYTER, WEB, first)
+    streamlit, hop = findings.at_lowest(WEB, API, first), findings.at_lowest(JUPYTER, WEB, first)
     if streamlit is None and hop is None:
         return None
     article_row, run_row = words.text("col.article"), words.text("col.measured")
@@ -267,14 +276,14 @@ def claimed_layers(findings: Findings, words: Catalogue) -> Chart | None:
         }
         for name, claimed_s, row, colour in columns
     ]
-    return _figure(traces, _stacked())
+    return _figure(traces, _stacked(2))
 
 
-def _stacked() -> dict[str, Any]:
+def _stacked(bars: int) -> dict[str, Any]:
     return {
         "barmode": "relative",
         "bargap": 0.35,
         "xaxis": _axis_ms(),
         "yaxis": {"autorange": "reversed", "automargin": True},
-        "short": True,
+        "height": 130 + 46 * bars,
     }

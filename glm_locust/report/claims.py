@@ -48,13 +48,13 @@ def judge(findings: Findings, *, simulated: bool) -> tuple[Claim, ...]:
         _times(findings, "api_total", (API, "e2e_s"), "api_total_s", simulated=simulated),
         _times(findings, "web_ttft", (page, first), "web_ttft_s", simulated=simulated),
         _times(findings, "web_total", (page, "e2e_s"), "web_total_s", simulated=simulated),
-        _adds("web_adds_ttft", findings.overhead(page, API, first), "ttft_s"),
-        _adds("web_adds_total", findings.overhead(page, API, "e2e_s"), "total_s"),
-        _share(findings.overhead(page, API, first), simulated=simulated),
+        _adds("web_adds_ttft", findings.at_lowest(page, API, first), "ttft_s"),
+        _adds("web_adds_total", findings.at_lowest(page, API, "e2e_s"), "total_s"),
+        _share(findings.at_lowest(page, API, first), simulated=simulated),
         _complexity(findings, page),
         _concurrency(findings, page),
-        _layer("streamlit_layer", findings.overhead(WEB, API, first), article.CLAIMED_STREAMLIT_S),
-        _layer("jupyter_layer", findings.overhead(JUPYTER, WEB, first), article.CLAIMED_JUPYTER_S),
+        _layer("streamlit_layer", findings.at_lowest(WEB, API, first), article.CLAIMED_STREAMLIT_S),
+        _layer("jupyter_layer", findings.at_lowest(JUPYTER, WEB, first), article.CLAIMED_JUPYTER_S),
         Claim(
             "browser_layer",
             ClaimVerdict.NOT_MEASURED,
@@ -166,7 +166,7 @@ def _complexity(findings: Findings, page: str | None) -> Claim:
         [
             row
             for task in tasks
-            if (row := findings.overhead(page, API, findings.compared_on, task)) is not None
+            if (row := findings.at_lowest(page, API, findings.compared_on, task)) is not None
         ]
         for tasks in (article.SIMPLE_TASKS, article.COMPLEX_TASKS)
     ]

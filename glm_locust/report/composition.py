@@ -75,9 +75,12 @@ def _banners(analysis: Analysis, words: Catalogue) -> tuple[Banner, ...]:
 def _tiles(analysis: Analysis, words: Catalogue) -> tuple[Tile, ...]:
     findings = analysis.findings
     first = findings.compared_on
+    level = findings.table_level
     label = words.text("tile.median", first=words.text(f"first.{first}"))
+    if level is not None:
+        label = words.text("tile.median_at", first=words.text(f"first.{first}"), level=level)
     tiles = []
-    for path, stats in findings.totals.items():
+    for path, stats in (findings.totals if level is None else findings.by_level[level].paths).items():
         stat = stats.metrics.get(first)
         tiles.append(
             Tile(

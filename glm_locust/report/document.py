@@ -45,6 +45,8 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     caption: str = ""
+    wide: bool = False
+    """Too wide for a column of group names: these stand in rows of their own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,10 @@ class Findings:
         level = self.table_level
         return (self.tasks if level is None else self.by_level[level].tasks).get(task, {})
 
+    def at_lowest(self, path: str | None, base: str, metric: str, task: str | None = None) -> Overhead | None:
+        """What `path` adds to `base` at the level of the article's table."""
+        return self.overhead(path, base, metric, task, self.table_level)
+
     def overhead(
         self, path: str | None, base: str, metric: str, task: str | None = None, level: int | None = None
     ) -> Overhead | None:

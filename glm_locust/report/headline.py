@@ -1,10 +1,11 @@
 """The verdict in two sentences."""
 
-from collections.abc import Sequence
-
 from glm_locust.report.comparison import Overhead
 from glm_locust.report.findings import API, JUPYTER, WEB, Findings
 from glm_locust.report.statement import Figure, Statement
+
+NOTHING = Statement("nothing")
+"""Says nothing: a part of a sentence that is left out."""
 
 
 def direction(row: Overhead) -> str:
@@ -40,16 +41,11 @@ def headline(findings: Findings) -> tuple[Statement, ...]:
     first, totals = findings.compared_on, findings.totals
     answered = sum(stats.n for stats in totals.values())
     failed = sum(stats.failed for stats in totals.values())
-    counts: dict[str, Figure] = {
-        "failed": failed,
-        "requests": answered + failed,
-        "tasks": len(findings.task_ids),
-        "levels": _span(findings.levels),
-    }
+    counts: dict[str, Figure] = {"failed": failed, "requests": answered + failed}
     if answered == 0:
         return (Statement("headline.nothing", counts),)
-    ttft = findings.overhead(findings.page, API, first)
-    e2e = findings.overhead(findings.page, API, "e2e_s")
+    ttft = findings.at_lowest(findings.page, API, first)
+    e2e = findings.at_lowest(findings.page, API, "e2e_s")
     if ttft is None or e2e is None:
         only = max(findings.paths, key=lambda path: totals[path].n)
         known = totals[only]
@@ -57,16 +53,34 @@ def headline(findings: Findings) -> tuple[Statement, ...]:
         alone |= {"ttft_s": known.p50(first), "e2e_s": known.p50("e2e_s")}
         return (Statement("headline.one_path", counts | alone), Statement("headline.failures", counts))
     word = "ttfo" if first == "ttfo_s" else "ttft"
-    hop = findings.overhead(JUPYTER, WEB, first)
-    second = "headline.e2e_and_hop" if hop else "headline.e2e"
-    added: dict[str, Figure] = {"hop_s": hop.p50.difference.value if hop else None}
+    around: dict[str, Figure] = {"where": where(findings), "further": _under_load(findings)}
     return (
-        Statement(f"headline.{word}.{direction(ttft)}", counts | figures_of(ttft)),
-        Statement(f"{second}.{direction(e2e)}", counts | figures_of(e2e) | added),
+        Statement(f"headline.{word}.{direction(ttft)}", around | figures_of(ttft)),
+        Statement(f"headline.e2e.{direction(e2e)}", counts | {"hop": _hop(findings)} | figures_of(e2e)),
     )
 
 
-def _span(levels: Sequence[int]) -> str:
-    if not levels:
-        return "?"
-    return str(levels[0]) if len(levels) == 1 else f"{levels[0]}-{levels[-1]}"
+def where(findings: Findings) -> Statement:
+    """At which load the figures of the article's table were taken."""
+    level = findings.table_level
+    return Statement("where.all") if level is None else Statement("where.level", {"level": level})
+
+
+def _under_load(findings: Findings) -> Statement:
+    """The same difference at the highest level, where there are several."""
+    if len(findings.levels) < 2:
+        return NOTHING
+    level = findings.levels[-1]
+    row = findings.overhead(findings.page, API, findings.compared_on, level=level)
+    if row is None:
+        return NOTHING
+    interval = row.p50.difference
+    return Statement(
+        "headline.further",
+        {"level": level, "added_s": interval.value, "low_s": interval.low, "high_s": interval.high},
+    )
+
+
+def _hop(findings: Findings) -> Statement:
+    row = findings.at_lowest(JUPYTER, WEB, findings.compared_on)
+    return NOTHING if row is None else Statement(f"headline.hop.{direction(row)}", figures_of(row))

@@ -1,13 +1,11 @@
 """Which path for which use, each with the figure of this run that it rests on."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from glm_locust.report.comparison import Overhead
 from glm_locust.report.findings import API, JUPYTER, WEB, Findings
-from glm_locust.report.headline import direction, figures_of
+from glm_locust.report.headline import direction, figures_of, where
 from glm_locust.report.statement import Figure, Statement
-from glm_locust.report.statistics import PathStats
 
 NOTICED_S = 1.0
 """Delay that breaks a person's train of thought (Nielsen, Usability Engineering, 1993, chapter 5)."""
@@ -27,9 +25,9 @@ def recommend(findings: Findings) -> tuple[Recommendation, ...]:
     """The four uses of the article."""
     first, page = findings.compared_on, findings.page
     return (
-        _quick_trial(findings.overhead(page, API, first)),
-        _ci_and_batch(findings.overhead(page, API, "e2e_s"), findings.totals),
-        _shared_debugging(findings.overhead(JUPYTER, WEB, first)),
+        _quick_trial(findings.at_lowest(page, API, first), where(findings)),
+        _ci_and_batch(findings),
+        _shared_debugging(findings.at_lowest(JUPYTER, WEB, first), where(findings)),
         _production(findings),
     )
 
@@ -38,33 +36,37 @@ def _not_measured(use: str, needs: str) -> Recommendation:
     return Recommendation(use, Statement(f"use.{use}.open"), Statement(f"needs.{needs}"), measured=False)
 
 
-def _quick_trial(row: Overhead | None) -> Recommendation:
+def _quick_trial(row: Overhead | None, at: Statement) -> Recommendation:
     if row is None:
         return _not_measured("quick_trial", "page_and_api")
     fine = row.p50.difference.value < NOTICED_S
     advice = Statement(f"use.quick_trial.{'page' if fine else 'api'}", {"noticed_s": NOTICED_S})
-    return Recommendation("quick_trial", advice, _on_first_token(row))
+    return Recommendation("quick_trial", advice, _on_first_token(row, at))
 
 
-def _ci_and_batch(row: Overhead | None, totals: Mapping[str, PathStats]) -> Recommendation:
+def _ci_and_batch(findings: Findings) -> Recommendation:
+    """At the highest level: a batch keeps the server busy."""
+    level = findings.levels[-1] if findings.levels else None
+    row = findings.overhead(findings.page, API, "e2e_s", level=level)
     if row is None:
         return _not_measured("ci_and_batch", "page_and_api")
-    figures: dict[str, Figure] = figures_of(row)
-    for path in (row.path, row.base):
-        side = "base" if path == row.base else "path"
-        figures[f"{side}_failed"] = totals[path].failed
-        figures[f"{side}_requests"] = totals[path].n + totals[path].failed
+    stats = findings.totals if level is None else findings.by_level[level].paths
+    at = Statement("where.all") if level is None else Statement("where.level", {"level": level})
+    figures: dict[str, Figure] = figures_of(row) | {"where": at}
+    for side, path in (("path", row.path), ("base", row.base)):
+        figures[f"{side}_failed"] = stats[path].failed
+        figures[f"{side}_requests"] = stats[path].n + stats[path].failed
     slower = direction(row) == "more"
     advice = Statement(f"use.ci_and_batch.{'api' if slower else 'either'}")
     return Recommendation("ci_and_batch", advice, Statement(f"rests.total.{direction(row)}", figures))
 
 
-def _shared_debugging(row: Overhead | None) -> Recommendation:
+def _shared_debugging(row: Overhead | None, at: Statement) -> Recommendation:
     if row is None:
         return _not_measured("shared_debugging", "jupyter")
     fine = row.p50.difference.value < NOTICED_S
     advice = Statement(f"use.shared_debugging.{'jupyter' if fine else 'page'}", {"noticed_s": NOTICED_S})
-    return Recommendation("shared_debugging", advice, _on_first_token(row))
+    return Recommendation("shared_debugging", advice, _on_first_token(row, at))
 
 
 def _production(findings: Findings) -> Recommendation:
@@ -95,5 +97,5 @@ def _production(findings: Findings) -> Recommendation:
     return Recommendation("production", advice, Statement("rests.levels", figures))
 
 
-def _on_first_token(row: Overhead) -> Statement:
-    return Statement(f"rests.first.{direction(row)}", figures_of(row))
+def _on_first_token(row: Overhead, at: Statement) -> Statement:
+    return Statement(f"rests.first.{direction(row)}", figures_of(row) | {"where": at})

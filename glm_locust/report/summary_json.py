@@ -9,6 +9,7 @@ from glm_locust.overhead import Difference, Interval
 from glm_locust.report.analysis import Analysis
 from glm_locust.report.catalogue import Catalogue
 from glm_locust.report.comparison import Overhead
+from glm_locust.report.statement import Statement
 from glm_locust.report.statistics import PathStats, Stat
 
 SCHEMA_VERSION = 1
@@ -68,7 +69,7 @@ def summary(analysis: Analysis, words: Catalogue) -> dict[str, Any]:
                 "verdict": claim.verdict.value,
                 "measured": words.say(claim.measured),
                 "claimed": claim.claimed,
-                "figures": claim.measured.figures,
+                "figures": _figures(claim.measured),
             }
             for claim in analysis.claims
         ],
@@ -78,7 +79,7 @@ def summary(analysis: Analysis, words: Catalogue) -> dict[str, Any]:
                 "advice": words.say(one.advice),
                 "rests_on": words.say(one.rests_on),
                 "measured": one.measured,
-                "figures": one.rests_on.figures,
+                "figures": _figures(one.rests_on),
             }
             for one in analysis.recommendations
         ],
@@ -180,12 +181,24 @@ def _layers(analysis: Analysis) -> dict[str, Any]:
             {
                 "path": row.path,
                 "task": row.task,
+                "level": row.level,
                 "ttft_s": _stat(row.ttft),
                 "layers_s": {layer.value: _stat(stat) for layer, stat in row.layers.items()},
             }
             for row in breakdown.rows
         ],
     }
+
+
+def _figures(statement: Statement) -> dict[str, Any]:
+    """The statement's figures, those of its parts among them."""
+    found: dict[str, Any] = {}
+    for name, value in statement.figures.items():
+        if isinstance(value, Statement):
+            found |= _figures(value)
+        else:
+            found[name] = value
+    return found
 
 
 def _quality(analysis: Analysis) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def test_statements_of_every_direction_exist(language: str) -> None:
         "headline.ttft",
         "headline.ttfo",
         "headline.e2e",
-        "headline.e2e_and_hop",
+        "headline.hop",
         "rests.first",
         "rests.total",
     ):

@@ -273,7 +273,7 @@ HEADLINES: dict[str, tuple[Recipe, str]] = {
     "a faster page": (Recipe(streamlit_in_ms=0, streamlit_out_ms=-40, jupyter_ms=0), "sooner than API"),
     "alike": (
         Recipe(streamlit_in_ms=2, streamlit_out_ms=1, jupyter_ms=0, kernel_stamps=()),
-        "No difference in time to first token",
+        "no difference in time to first token",
     ),
     "too few": (Recipe(repeats=1), "too few requests for an interval"),
     "API alone": (Recipe(paths=("api",)), "Only API can be judged"),

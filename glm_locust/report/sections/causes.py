@@ -3,6 +3,7 @@
 from glm_locust.layers import Layer
 from glm_locust.report import article, charts
 from glm_locust.report.analysis import Analysis
+from glm_locust.report.breakdown import LayerRow
 from glm_locust.report.catalogue import (
     NOT_AVAILABLE,
     Catalogue,
@@ -15,7 +16,7 @@ from glm_locust.report.catalogue import (
 from glm_locust.report.comparison import Overhead
 from glm_locust.report.document import Cell, Plot, Row, Section, Table, names, numbers, text
 from glm_locust.report.findings import API, JUPYTER, WEB
-from glm_locust.report.sections.times import interval_text, pair_cell, path_cell
+from glm_locust.report.sections.times import interval_text, level_note, pair_cell, path_cell
 
 
 def layers(analysis: Analysis, words: Catalogue) -> Section:
@@ -25,7 +26,9 @@ def layers(analysis: Analysis, words: Catalogue) -> Section:
     tables = [_claimed_table(analysis, words)]
     notes: list[str] = []
     if breakdown.log_lines is not None:
-        lead = [words.text("layers.lead")]
+        lead = [words.text("layers.lead"), *level_note(analysis, words)]
+        if any(Layer.SCRIPT_START in row.layers for row in breakdown.rows):
+            notes.append(words.text("layers.script"))
         notes.append(
             words.text(
                 "layers.joined",
@@ -57,10 +60,11 @@ def _layer_table(analysis: Analysis, words: Catalogue) -> Table:
     rows = []
     for path in analysis.findings.paths:
         of_path = [row for row in breakdown.rows if row.path == path]
+        several = len(analysis.findings.levels) > 1
         for place, row in enumerate(of_path):
             cells = [
                 path_cell(words, path) if place == 0 else text(""),
-                text(words.name("task", row.task) if row.task else words.text("all_tasks")),
+                text(_layer_name(row, words, several=several)),
                 Cell(count(row.ttft.n)),
                 *(_layer_cell(row.layers[layer].p50 if layer in row.layers else None) for layer in shown),
                 Cell(bare_milliseconds(row.ttft.p50), "strong"),
@@ -77,7 +81,16 @@ def _layer_table(analysis: Analysis, words: Catalogue) -> Table:
             ),
         ),
         tuple(rows),
+        wide=True,
     )
+
+
+def _layer_name(row: LayerRow, words: Catalogue, *, several: bool) -> str:
+    if row.task:
+        return words.name("task", row.task)
+    if several and row.level is not None:
+        return words.text("layers.all_tasks_at", level=row.level)
+    return words.text("all_tasks")
 
 
 def _layer_cell(seconds: float | None) -> Cell:
@@ -92,12 +105,12 @@ def _claimed_table(analysis: Analysis, words: Catalogue) -> Table:
         (
             words.text("layer.streamlit"),
             bare_milliseconds(article.CLAIMED_STREAMLIT_S),
-            findings.overhead(WEB, API, first),
+            findings.at_lowest(WEB, API, first),
         ),
         (
             words.text("layer.jupyter"),
             bare_milliseconds(article.CLAIMED_JUPYTER_S),
-            findings.overhead(JUPYTER, WEB, first),
+            findings.at_lowest(JUPYTER, WEB, first),
         ),
         (words.text("layer.browser"), f"{bare_milliseconds(low)} … {bare_milliseconds(high)}", None),
     )
@@ -199,7 +212,7 @@ def answers(analysis: Analysis, words: Catalogue) -> Section:
     return Section(
         "answers",
         words.text("answers.title"),
-        (words.text("answers.lead"),),
+        (words.text("answers.lead"), *level_note(analysis, words)),
         tables=(Table(columns, tuple(rows)),) if rows else (),
     )
 

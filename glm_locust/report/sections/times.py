@@ -68,17 +68,17 @@ def times(analysis: Analysis, words: Catalogue) -> Section:
 
 
 def _times_lead(analysis: Analysis, words: Catalogue, article_page: str) -> tuple[str, ...]:
-    findings = analysis.findings
-    level = findings.table_level
     return (
         words.text("times.lead"),
         words.text("times.article", runs=CLAIMED_RUNS_PER_TASK, path=article_page),
-        *(
-            (words.text("times.level", level=level),)
-            if level is not None and len(findings.levels) > 1
-            else ()
-        ),
+        *level_note(analysis, words),
     )
+
+
+def level_note(analysis: Analysis, words: Catalogue) -> tuple[str, ...]:
+    """Says which level a section is about, where the run had several."""
+    levels = analysis.findings.levels
+    return (words.text("times.level", level=levels[0]),) if len(levels) > 1 else ()
 
 
 def _times_of(stats: PathStats, metric: str, with_upload: str) -> tuple[Cell, ...]:
@@ -103,11 +103,10 @@ def overhead(analysis: Analysis, words: Catalogue) -> Section:
     for pair in findings.pairs:
         begins = True
         for task in (*findings.task_ids, None):
-            row = findings.overhead(pair.path, pair.base, first, task)
+            row = findings.at_lowest(pair.path, pair.base, first, task)
             if row is None:
                 continue
-            total = findings.overhead(pair.path, pair.base, "e2e_s", task)
-            uploaded = findings.overhead(pair.path, pair.base, "e2e_incl_upload_s", task)
+            total = findings.at_lowest(pair.path, pair.base, "e2e_s", task)
             rows.append(
                 Row(
                     (
@@ -115,33 +114,38 @@ def overhead(analysis: Analysis, words: Catalogue) -> Section:
                         text(words.name("task", task) if task else words.text("all_tasks")),
                         Cell(counts_of(row)),
                         *_difference_cells(row),
+                        _added_cell(findings.at_lowest(pair.path, pair.base, "ttft_incl_upload_s", task)),
                         *_difference_cells(total),
-                        Cell(bare_milliseconds(uploaded.p50.difference.value if uploaded else None)),
+                        _added_cell(findings.at_lowest(pair.path, pair.base, "e2e_incl_upload_s", task)),
                     ),
                     first=begins,
                     total=task is None,
                 )
             )
             begins = False
-    heads = [words.text(f"col.{name}") for name in ("difference", "interval", "percent", "p95_difference")]
+    heads = [
+        words.text(f"col.{name}")
+        for name in ("difference", "interval", "percent", "p95_difference", "added_with_upload")
+    ]
     table = Table(
         (
             *names(words.text("col.pair"), words.text("col.task")),
             *numbers(words.text("col.n")),
             *numbers(*heads, group=words.text("col.in_ms", what=words.text(f"first.{first}"))),
-            *numbers(
-                *heads,
-                words.text("col.with_upload"),
-                group=words.text("col.in_ms", what=words.text("col.total")),
-            ),
+            *numbers(*heads, group=words.text("col.in_ms", what=words.text("col.total"))),
         ),
         tuple(rows),
+        wide=True,
     )
     kinds = ", ".join(words.name("stamps", kind) for kind in analysis.quality.compared_by_first)
     return Section(
         "overhead",
         words.text("overhead.title"),
-        lead=(words.text("overhead.lead"), words.text("overhead.stamps", stamps=kinds))
+        lead=(
+            words.text("overhead.lead"),
+            *level_note(analysis, words),
+            words.text("overhead.stamps", stamps=kinds),
+        )
         if rows
         else (words.text("overhead.none"),),
         plots=_plots(("overhead", words.text("overhead.chart"), charts.added_by_task(findings, words))),
@@ -160,6 +164,10 @@ def _difference_cells(row: Overhead | None) -> tuple[Cell, ...]:
         Cell(percent(ratio.value if ratio else None)),
         Cell(bare_milliseconds(row.p95.difference.value if row.p95 else None)),
     )
+
+
+def _added_cell(row: Overhead | None) -> Cell:
+    return Cell(bare_milliseconds(row.p50.difference.value if row else None))
 
 
 def interval_text(interval: Interval) -> str:
@@ -213,7 +221,7 @@ def levels(analysis: Analysis, words: Catalogue) -> Section:
             *numbers(
                 words.text("col.difference"),
                 words.text("col.interval"),
-                group=words.text("col.in_ms", what=words.text("col.added")),
+                group=words.text("col.in_ms", what=words.text("col.over_api")),
             ),
             *numbers(words.text("col.rate")),
         ),

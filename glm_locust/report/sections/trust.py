@@ -13,6 +13,8 @@ from glm_locust.report.document import Cell, Row, Section, Table, names, numbers
 from glm_locust.report.sections.times import path_cell
 from glm_locust.report.statistics import Stat
 
+_WORKER_FACTS = ("host", "pid", "python", "cpu_s")
+"""What is shown of that which a worker says of itself; summary.json has all of it."""
 _TERMS = ("ttft", "ttfo", "total", "p95", "concurrency")
 
 
@@ -21,7 +23,9 @@ def quality(analysis: Analysis, words: Catalogue) -> Section:
     facts = analysis.quality
     counts = analysis.counts
     stamps = "; ".join(
-        f"{words.name('path', path)}: {words.name('stamps', kind)}" for path, kind in facts.stamps.items()
+        f"{words.name('path', path)}: {words.name('stamps', facts.stamps[path])}"
+        for path in analysis.findings.paths
+        if path in facts.stamps
     )
     pairs = [
         (words.text("quality.send_lag"), _lag(facts.send_lag, words)),
@@ -45,7 +49,7 @@ def quality(analysis: Analysis, words: Catalogue) -> Section:
                     Cell(count(worker.records)),
                     Cell(count(worker.missing), "alarm" if worker.missing else "quiet"),
                     Cell(words.text("yes" if worker.lost else "no"), "alarm" if worker.lost else "quiet"),
-                    text(_flat(worker.said)),
+                    text(_flat({key: worker.said[key] for key in _WORKER_FACTS if key in worker.said})),
                 )
             )
             for worker in facts.workers

@@ -41,7 +41,7 @@
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, sans-serif", size, color: ink },
       margin: { l: narrow ? 8 : 16, r: 12, t: 12, b: 8 },
-      height: (own.short ? 240 : 360) + (narrow ? 60 : 0),
+      height: (own.height ?? 360) + (narrow ? 80 : 0),
       legend: { orientation: "h", x: 0, xanchor: "left", y: 1.03, yanchor: "bottom", itemwidth: 30 },
       hovermode: "closest",
       dragmode: false,
