@@ -17,6 +17,7 @@ from glm_locust.transport.clock import now_ns
 from glm_locust.transport.exchange import Exchange
 from glm_locust.transport.failures import Step
 from glm_locust.transport.http import GeventTransport
+from glm_locust.transport.observer import Observer, observe
 from glm_locust.transport.tls import shared_context
 
 HTTP_CLIENTS: Final = ("gevent", "httpx")
@@ -29,18 +30,23 @@ def open_client(
     ca: str | None = None,
     timeout: httpx.Timeout | None = None,
     kernel_stamps: bool = True,
+    observer: Observer | None = None,
 ) -> httpx.Client:
     """A client for one user; raises ConfigError for an unknown kind or an unreadable `ca`."""
     identity = {"Accept-Encoding": "identity", **(headers or {})}
     limit = timeout or httpx.Timeout(None)
     if http_client == "gevent":
         transport = GeventTransport(ssl_context=shared_context(ca), kernel_stamps=kernel_stamps)
-        return httpx.Client(transport=transport, headers=identity, timeout=limit, trust_env=False)
-    if http_client == "httpx":
+        client = httpx.Client(transport=transport, headers=identity, timeout=limit, trust_env=False)
+    elif http_client == "httpx":
         http2 = importlib.util.find_spec("h2") is not None
         context = shared_context(ca, ("h2", "http/1.1") if http2 else ("http/1.1",))
-        return httpx.Client(verify=context, headers=identity, timeout=limit, http2=http2)
-    raise ConfigError(f"http_client: expected one of {', '.join(HTTP_CLIENTS)}, got {http_client!r}")
+        client = httpx.Client(verify=context, headers=identity, timeout=limit, http2=http2)
+    else:
+        raise ConfigError(f"http_client: expected one of {', '.join(HTTP_CLIENTS)}, got {http_client!r}")
+    if observer is not None:
+        observe(client, observer)
+    return client
 
 
 def send(client: httpx.Client, request: httpx.Request, exchange: Exchange) -> httpx.Response:

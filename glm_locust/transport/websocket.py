@@ -18,6 +18,7 @@ from websocket import ABNF
 
 from glm_locust.errors import ProtocolError, RemoteProtocolError, one_line
 from glm_locust.transport.clock import now_ns
+from glm_locust.transport.observer import Observer
 from glm_locust.transport.wire import Wire, open_wire
 
 MAX_MESSAGE_BYTES: Final = 256 * 1024 * 1024
@@ -74,9 +75,10 @@ class Message:
 class WebSocket:
     """An open connection; one greenlet reads, and the same one sends."""
 
-    def __init__(self, stream: "_Stream", protocol: Any) -> None:
+    def __init__(self, stream: "_Stream", protocol: Any, observer: Observer | None = None) -> None:
         self._stream = stream
         self._protocol = protocol
+        self._observer = observer
 
     @property
     def bytes_in(self) -> int:
@@ -90,6 +92,8 @@ class WebSocket:
 
     def send(self, data: bytes) -> None:
         """Send one binary message; raises OSError."""
+        if self._observer is not None:
+            self._observer.message(now_ns(), data, outgoing=True)
         self._protocol.send_binary(data)
 
     def receive(self, until_ns: int) -> Message | None:
@@ -115,6 +119,8 @@ class WebSocket:
                     data = self._assemble(frame)
                     if data is not None:
                         self._stream.taken_bytes = 0
+                        if self._observer is not None:
+                            self._observer.message(self._stream.wire.at_ns, data, outgoing=False)
                         return Message(data, self._stream.wire.at_ns, self._stream.wire.lag_us)
 
     def close(self) -> None:
@@ -143,7 +149,10 @@ class WebSocket:
         with contextlib.suppress(OSError, websocket.WebSocketException):
             self._stream.send_timeout_s = _GOODBYE_S
             self._protocol.send_close(code or 1000)
-        return ClosedError(code, payload[2:].decode(errors="replace"))
+        closed = ClosedError(code, payload[2:].decode(errors="replace"))
+        if self._observer is not None:
+            self._observer.closed(self._stream.wire.at_ns, str(closed))
+        return closed
 
     def __enter__(self) -> Self:
         return self
@@ -163,6 +172,7 @@ def connect(
     timeout_s: float = 10.0,
     max_message_bytes: int = MAX_MESSAGE_BYTES,
     kernel_stamps: bool = True,
+    observer: Observer | None = None,
 ) -> WebSocket:
     """Open a websocket at a ws:// or wss:// URL, all within `timeout_s`.
 
@@ -180,6 +190,8 @@ def connect(
     )
     stream = _Stream(wire, until_ns, max_message_bytes)
     protocol: Any = websocket.WebSocket(enable_multithread=False, skip_utf8_validation=True)
+    if observer is not None:
+        observer.request(now_ns(), "GET", place.raw_path.decode("ascii"), 0)
     try:
         protocol.connect(
             str(place),
@@ -193,12 +205,21 @@ def connect(
         )
     except websocket.WebSocketException as error:
         wire.close()
-        raise _meaning(error, protocol.handshake_response) from error
+        refusal = _meaning(error, protocol.handshake_response)
+        if observer is not None:
+            status = refusal.status if isinstance(refusal, HandshakeRefusedError) else None
+            if status is None:
+                observer.closed(now_ns(), str(refusal))
+            else:
+                observer.response(wire.at_ns, status, "")
+        raise refusal from error
     except BaseException:
         wire.close()
         raise
+    if observer is not None:
+        observer.response(wire.at_ns, protocol.handshake_response.status, "")
     stream.taken_bytes = 0
-    return WebSocket(stream, protocol)
+    return WebSocket(stream, protocol, observer)
 
 
 def _meaning(error: websocket.WebSocketException, answer: Any) -> Exception:

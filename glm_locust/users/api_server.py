@@ -14,6 +14,7 @@ from glm_locust.records import ErrorKind
 from glm_locust.transport.client import open_client
 from glm_locust.transport.exchange import Exchange
 from glm_locust.transport.failures import explain
+from glm_locust.transport.observer import Observer
 
 CHECK_TIMEOUT_S: Final = 20.0
 """Of one request of the preflight, whatever the server trickles."""
@@ -30,8 +31,9 @@ class ApiServer:
     Raises ConfigError for a URL that leads to no API, and for a key that is named but not there.
     """
 
-    def __init__(self, target: ApiTarget) -> None:
+    def __init__(self, target: ApiTarget, *, observer: Observer | None = None) -> None:
         self.target = target
+        self._observer = observer
         self.base_url = _base_url(target.url)
         self._key = target.api_key.read("API key")
         self._headers = dict(target.headers)
@@ -53,6 +55,7 @@ class ApiServer:
             headers=_checked_headers(self._headers),
             ca=self.target.ca,
             timeout=httpx.Timeout(rest, connect=deadlines.connect_s),
+            observer=self._observer,
         )
 
     def model(self) -> str | None:

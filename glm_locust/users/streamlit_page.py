@@ -22,6 +22,7 @@ from glm_locust.transport import websocket
 from glm_locust.transport.client import open_client
 from glm_locust.transport.exchange import Exchange
 from glm_locust.transport.failures import explain
+from glm_locust.transport.observer import Observer
 from glm_locust.transport.tls import shared_context
 
 HEALTH_PATH: Final = "/_stcore/health"
@@ -59,8 +60,9 @@ class StreamlitPage:
     Raises ConfigError for a URL that leads to no page, and for secrets that are named but not there.
     """
 
-    def __init__(self, target: WebTarget) -> None:
+    def __init__(self, target: WebTarget, *, observer: Observer | None = None) -> None:
         self.target = target
+        self._observer = observer
         self.base_url = _base_url(target.url)
         place = urlsplit(self.base_url)
         self._server = f"{place.scheme}://{place.netloc}"
@@ -79,6 +81,7 @@ class StreamlitPage:
             headers=self._headers,
             ca=target.ca,
             timeout=httpx.Timeout(None, connect=deadlines.connect_s),
+            observer=observer,
         )
         for name, value in cookies.items():
             self._http.cookies.jar.set_cookie(_cookie(name, value, place.hostname or ""))
@@ -106,6 +109,7 @@ class StreamlitPage:
                 origin=self._headers["origin"],
                 subprotocols=protocols,
                 timeout_s=self.target.deadlines.connect_s,
+                observer=self._observer,
             )
         except websocket.HandshakeRefusedError as refused:
             raise self._handshake_fault(refused) from None
