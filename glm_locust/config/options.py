@@ -50,4 +50,11 @@ OPTIONS: tuple[Option, ...] = (
     Option("header", "'NAME: VALUE'", "HTTP header for all targets; no secrets", repeatable=True),
     Option("timeout", "SECONDS", "longest duration of a request (default: 300)"),
     Option("ca", "FILE", "certificate authorities to trust, PEM"),
+    Option("exporter", "URL", "glm-gpu-exporter to take samples from, one per GPU host", repeatable=True),
+    Option(
+        "metrics", "URL", "Prometheus endpoint to take samples from, like vLLM's /metrics", repeatable=True
+    ),
+    Option("samples_auth_env", "NAME", "environment variable with user:password for all of these"),
+    Option("samples_auth_file", "FILE", "file with user:password for all of these"),
+    Option("samples_ca", "FILE", "certificate authorities to trust at these, PEM"),
 )

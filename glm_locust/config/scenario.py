@@ -11,7 +11,7 @@ import msgspec
 
 from glm_locust.config.settings import Settings, did_you_mean
 from glm_locust.config.target_settings import given, read_targets
-from glm_locust.config.targets import ApiTarget, WebTarget
+from glm_locust.config.targets import ApiTarget, Secret, WebTarget
 from glm_locust.errors import ConfigError
 from glm_locust.plan import DESIGNS, Block, endless_blocks, make_plan
 from glm_locust.records import PathId
@@ -60,6 +60,21 @@ class Scenario:
     """Seconds that a user waits between an answer and the next question."""
     out: str = "runs"
     """Directory of the runs, relative to the working directory."""
+    exporter: tuple[str, ...] = ()
+    """Base URLs of glm-gpu-exporters, one per host whose GPUs and processes are to be sampled."""
+    metrics: tuple[str, ...] = ()
+    """URLs of Prometheus endpoints to sample; without a path, `/metrics` is meant."""
+    samples_auth_env: str | None = None
+    """Environment variable that holds `user:password` for every exporter and metrics URL."""
+    samples_auth_file: str | None = None
+    """The same in a file; at most one of the two is given."""
+    samples_ca: str | None = None
+    """PEM file of certificate authorities to trust there in place of the system's."""
+
+    @property
+    def samples_auth(self) -> Secret:
+        """Where `user:password` for exporters and metrics URLs is found."""
+        return Secret(self.samples_auth_env, self.samples_auth_file)
 
     @property
     def targets(self) -> dict[str, ApiTarget | WebTarget]:
@@ -127,6 +142,7 @@ class Scenario:
     def to_workload_dict(self) -> dict[str, Any]:
         """What must agree for two runs to be comparable; for the run's header."""
         skipped = {"api", "web", "web_jupyter", "out", "seed"}
+        skipped |= {"exporter", "metrics", "samples_auth_env", "samples_auth_file", "samples_ca"}
         told = {
             name: getattr(self, name) for name in (row.name for row in fields(self)) if name not in skipped
         }
@@ -198,7 +214,12 @@ def _applied(base: Scenario, settings: Settings) -> Scenario:
         ),
         think_time=settings.seconds("think_time", zero=True),
         out=settings.text("out"),
+        exporter=settings.urls("exporter"),
+        metrics=settings.urls("metrics"),
+        samples_ca=settings.file("samples_ca"),
     )
+    if (auth := settings.secret("samples_auth")) is not None:
+        changes |= {"samples_auth_env": auth.env, "samples_auth_file": auth.file}
     settings.close()
     merged = replace(base, api=api, web=web, web_jupyter=web_jupyter, **changes)
     if merged.image_size not in IMAGE_SIZES:

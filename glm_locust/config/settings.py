@@ -147,8 +147,26 @@ class Settings:
     def url(self, key: str) -> str | None:
         """An http or https URL that carries no secret."""
         value = self.text(key)
+        return None if value is None else self._checked_url(key, value)
+
+    def urls(self, key: str) -> tuple[str, ...] | None:
+        """Different URLs, one or a list of them."""
+        value = self._take(key)
         if value is None:
             return None
+        items = [value] if isinstance(value, str) else value
+        if not isinstance(items, list | tuple) or not items:
+            self.fail(key, "a URL or a list of URLs", show=False)
+        found = []
+        for item in items:
+            if not isinstance(item, str) or not item.strip():
+                self.fail(key, "a URL or a list of URLs", show=False)
+            found.append(self._checked_url(key, item))
+        if len(set(found)) < len(found):
+            self.fail(key, "different URLs")
+        return tuple(found)
+
+    def _checked_url(self, key: str, value: str) -> str:
         value = value.strip()
         try:
             parts = urlsplit(value)

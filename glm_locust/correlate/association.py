@@ -16,6 +16,9 @@ from glm_locust.correlate.series import Floats, Series
 
 CONTROL_DEGREE = 3
 MIN_SHIFT_S = 5.0
+FIRST_SHIFTS = 99
+UNREMARKABLE_P = 0.2
+"""A p above this after the first shifts is final: no correction makes it smaller."""
 LAG_ORDER = 5
 """Order of the autoregressive model that prewhitens both sides of the lag curve."""
 
@@ -31,6 +34,8 @@ class Requests:
     ttft_s: Floats
     controls: tuple[Floats, ...] = ()
     """Input size, requests in flight at send, ..."""
+    factors: tuple[np.ndarray, ...] = ()
+    """What a request belongs to (path, task, ...), as whole numbers: each value has its own mean."""
 
     def take(self, index: np.ndarray) -> "Requests":
         """The rows chosen by a mask or by positions."""
@@ -40,7 +45,12 @@ class Requests:
             self.submitted_s[index],
             self.ttft_s[index],
             tuple(column[index] for column in self.controls),
+            tuple(column[index] for column in self.factors),
         )
+
+    def in_time(self) -> "Requests":
+        """The same rows in the order of submission."""
+        return self.take(np.argsort(self.submitted_s, kind="stable"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,27 +100,36 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def associate(
     series: Series, requests: Requests, *, shifts: int = 499, rng: np.random.Generator
 ) -> Association:
-    """Partial rank correlation of the series' window means with TTFT, with its shift-test p value."""
+    """Partial rank correlation of the series' window means with TTFT, with its shift-test p value.
+
+    A reading that a few shifts already show to be unremarkable gets no more of them.
+    """
+    requests = requests.in_time()  # neighbours in time are neighbours in the series: look-ups are cheap
     space = _control_space(requests)
     y = _outside(space, ranks(requests.ttft_s))
+    x = _filled(series.mean(requests.begin_s, requests.end_s)[0])
+    rho = _correlation(_outside(space, ranks(x)), y)
 
     def rho_at(shift_s: float) -> float:
-        x = _filled(series.mean(requests.begin_s, requests.end_s, shift_s)[0])
-        return _correlation(_outside(space, ranks(x)), y)
+        moved = _filled(series.mean(requests.begin_s, requests.end_s, shift_s)[0])
+        return _correlation(_outside(space, ranks(moved)), y)
 
-    rho = rho_at(0.0)
     least = min(max(MIN_SHIFT_S, 5 * series.period_s), series.span_s / 4)
     reach_s = series.span_s - 2 * least
-    # An even comb of shifts from a random start: its own correlation tells how many are independent.
-    comb = least + (np.arange(shifts) + rng.uniform()) / shifts * reach_s
-    null = np.array([rho_at(s) for s in comb])
-    by_rank = float((1 + np.sum(np.abs(null) >= abs(rho))) / (shifts + 1))
-    x = _filled(series.mean(requests.begin_s, requests.end_s)[0])
+    p, null = 1.0, np.zeros(1)
+    for count in (min(FIRST_SHIFTS, shifts), shifts):
+        # An even comb of shifts from a random start: its own correlation tells how many are independent.
+        comb = least + (np.arange(count) + rng.uniform()) / count * reach_s
+        null = np.array([rho_at(s) for s in comb])
+        by_rank = float((1 + np.sum(np.abs(null) >= abs(rho))) / (count + 1))
+        p = max(by_rank, _p_of_few(rho, null))
+        if p > UNREMARKABLE_P or count == shifts:
+            break
     return Association(
         n=len(y),
         raw_rho=_correlation(ranks(x), ranks(requests.ttft_s)),
         rho=rho,
-        p=max(by_rank, _p_of_few(rho, null)),
+        p=p,
         null_rho=float(np.quantile(np.abs(null), 0.95)),
     )
 
@@ -150,19 +169,25 @@ def interval(
     level: float = 0.95,
     rng: np.random.Generator,
 ) -> tuple[float, float]:
-    """Moving-block bootstrap interval of the partial rank correlation."""
-    in_time = requests.take(np.argsort(requests.submitted_s, kind="stable"))
+    """Moving-block bootstrap interval of the partial rank correlation.
+
+    Blocks of neighbouring requests are drawn from what the controls leave, so requests that wait for
+    the same thing stay together; sums over blocks come from running sums.
+    """
+    in_time = requests.in_time()
     n = len(in_time.ttft_s)
-    x = _filled(series.mean(in_time.begin_s, in_time.end_s)[0])
+    space = _control_space(in_time)
+    x = _outside(space, ranks(_filled(series.mean(in_time.begin_s, in_time.end_s)[0])))
+    y = _outside(space, ranks(in_time.ttft_s))
     block = min(n, max(10, int(4 * n ** (1 / 3))))
-    values = []
-    for _ in range(draws):
-        starts = rng.integers(0, n - block + 1, -(-n // block))
-        index = (starts[:, None] + np.arange(block)).ravel()[:n]
-        drawn = in_time.take(index)
-        space = _control_space(drawn)
-        values.append(_correlation(_outside(space, ranks(x[index])), _outside(space, ranks(drawn.ttft_s))))
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    running = np.zeros((5, n + 1))
+    np.cumsum([x, y, x * x, y * y, x * y], axis=1, out=running[:, 1:])
+    starts = rng.integers(0, n - block + 1, (draws, -(-n // block)))
+    mean_x, mean_y, xx, yy, xy = (running[:, starts + block] - running[:, starts]).sum(axis=2) / (
+        starts.shape[1] * block
+    )
+    spread = np.sqrt(np.maximum((xx - mean_x**2) * (yy - mean_y**2), 1e-24))
+    low, high = np.quantile((xy - mean_x * mean_y) / spread, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
@@ -226,20 +251,31 @@ def lag_curve(
     )
 
 
-def variance_shares(ttft_s: Floats, groups: Sequence[tuple[str, Sequence[Floats]]]) -> dict[str, float]:
-    """Share of the variance of log TTFT that each group of columns adds, in the order given."""
+def variance_shares(
+    ttft_s: Floats, groups: Sequence[tuple[str, Sequence[Floats], Sequence[np.ndarray]]]
+) -> dict[str, float]:
+    """Share of the variance of log TTFT that each group adds, in the order given, and what is left.
+
+    A group is its name, its columns of figures, and its factors. A share is adjusted for the columns
+    that it took: chance alone adds nothing on average.
+    """
     y = np.log(ttft_s)
     y = y - y.mean()
     total = float(y @ y)
     columns = [np.ones(len(y))]
     shares: dict[str, float] = {}
     explained = 0.0
-    for name, group in groups:
-        for column in group:
+    for name, figures, factors in groups:
+        for column in figures:
             columns.extend(_powers(column))
+        for factor in factors:
+            columns.extend(_indicators(factor))
         matrix = np.column_stack(columns)
-        rest = y - matrix @ np.linalg.lstsq(matrix, y, rcond=None)[0]
-        now = 1 - float(rest @ rest) / total if total > 0 else 0.0
+        found, _, rank, _ = np.linalg.lstsq(matrix, y, rcond=None)
+        rest = y - matrix @ found
+        freedom = len(y) - int(rank)
+        left = float(rest @ rest) / total * (len(y) - 1) / freedom if total > 0 and freedom > 0 else 1.0
+        now = 1 - left
         shares[name] = now - explained
         explained = now
     shares["unexplained"] = 1 - explained
@@ -252,13 +288,21 @@ def _powers(column: Floats) -> list[Floats]:
 
 
 def _control_space(requests: Requests) -> Floats:
-    """Orthonormal columns that span the controls and slow time."""
+    """Orthonormal columns that span the controls, the factors and slow time."""
     columns = [np.ones(len(requests.ttft_s))]
     for column in (*requests.controls, requests.submitted_s):
         columns.extend(_powers(column))
-    q, r = np.linalg.qr(np.column_stack(columns))
-    size = np.abs(np.diag(r))
-    return np.asarray(q[:, size > 1e-8 * size.max()], float)
+    for factor in requests.factors:
+        columns.extend(_indicators(factor))
+    matrix = np.column_stack(columns)
+    # By the small matrix of products: columns that say the same twice, or nothing, fall away.
+    size, turn = np.linalg.eigh(matrix.T @ matrix)
+    kept = size > 1e-10 * size[-1]
+    return np.asarray(matrix @ (turn[:, kept] / np.sqrt(size[kept])), float)
+
+
+def _indicators(factor: np.ndarray) -> list[Floats]:
+    return [(factor == value).astype(float) for value in np.unique(factor)]
 
 
 def _outside(space: Floats, values: Floats) -> Floats:

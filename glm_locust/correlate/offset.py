@@ -64,6 +64,12 @@ class OffsetLine:
         """The hard bound of the worst round."""
         self.stepped = any(o.stepped for o in ordered) or drift_s > max(10 * self.bound_s, 0.05)
 
+    def to_far_ns(self, near_ns: Sequence[int] | np.ndarray) -> Floats:
+        """Times of the near clock as times of the far clock."""
+        near = np.asarray(near_ns, dtype=np.float64)
+        offset_s = np.interp((near - self._origin_ns) / 1e9, self._at_s, self._offset_s)
+        return np.asarray(near + offset_s * 1e9, np.float64)
+
     def to_near_ns(self, far_ns: Sequence[int] | np.ndarray) -> Floats:
         """Times of the far clock as times of the near clock, in ns (float: good to some 0.2 us)."""
         far = np.asarray(far_ns, dtype=np.float64)

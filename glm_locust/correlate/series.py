@@ -95,9 +95,9 @@ class Series:
         first = np.searchsorted(self.times_s, begin, side="right")
         # The sample whose span holds the window's end still speaks for the window.
         last = np.searchsorted(self.times_s - self.period_s, end, side="left")
-        maximum = np.array(
-            [self.values[a:b].max() if a < b else np.nan for a, b in zip(first, last, strict=True)]
-        )
+        padded = np.r_[self.values, -np.inf]
+        edges = np.column_stack([first, np.maximum(last, first)]).ravel()
+        maximum = np.where(last > first, np.maximum.reduceat(padded, edges)[::2], np.nan)
         return Windows(mean, np.where(coverage > 0, maximum, np.nan), coverage)
 
     def _between(self, cumulative: Floats, begin: Floats, end: Floats) -> Any:

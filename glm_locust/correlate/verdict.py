@@ -19,6 +19,9 @@ from glm_locust.correlate.series import Series
 MIN_COVERAGE_OF_REQUEST = 0.5
 """Requests whose window is covered less than this are left out."""
 
+FULL_SHIFTS = 499
+"""From here on the number of shifts grows with the number of readings."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -84,13 +87,19 @@ def judge(
     run_s: float,
     gate: Gate | None = None,
     seed: int = 0,
-    shifts: int = 499,
+    shifts: int = FULL_SHIFTS,
     draws: int = 300,
-    clock_bound_s: float = 0.0,
+    clock_bounds_s: Mapping[str, float] | None = None,
 ) -> Judgement:
-    """Judge every reading against TTFT; readings that never vary or cover nothing are left out."""
+    """Judge every reading against TTFT; readings that never vary or cover nothing are left out.
+
+    `clock_bounds_s`: how far the times of a reading may be off; 0 where it is not named.
+    """
+    bounds_s = clock_bounds_s or {}
     gate = gate or Gate()
     rng = np.random.default_rng(seed)
+    # As many shifts as it takes for the smallest possible p to pass Holm's correction.
+    shifts = max(shifts, round(2 * len(readings) / gate.p_adjusted)) if shifts >= FULL_SHIFTS else shifts
     measured: list[tuple[str, Series, Requests, Association, float]] = []
     for name, series in readings.items():
         _, covered = series.mean(requests.begin_s, requests.end_s)
@@ -108,7 +117,7 @@ def judge(
             p_adjusted=p_adjusted,
             coverage=coverage,
             run_s=run_s,
-            clock_bound_s=clock_bound_s,
+            clock_bound_s=bounds_s.get(name, 0.0),
             period_s=series.period_s,
         )
         claimed = not reasons
@@ -148,8 +157,9 @@ def _obstacles(
                 coverage < gate.coverage,
                 f"samples cover {coverage:.0%}, at least {gate.coverage:.0%} are needed",
             ),
+            (clock_bound_s == float("inf"), "nothing compared the clocks of the two hosts"),
             (
-                clock_bound_s > max(period_s / 2, 0.25),
+                max(period_s / 2, 0.25) < clock_bound_s < float("inf"),
                 f"clocks agree only within {clock_bound_s * 1000:.0f} ms",
             ),
             (not p_adjusted < gate.p_adjusted, f"adjusted p = {p_adjusted:.3f}"),

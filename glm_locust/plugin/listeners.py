@@ -28,6 +28,8 @@ from glm_locust.plugin.options import (
 )
 from glm_locust.plugin.worker import WorkerSide
 from glm_locust.run import Run
+from glm_locust.samples.sources import check as check_sources
+from glm_locust.samples.sources import sources_of
 from glm_locust.sinks import SPOOL_DIRECTORY, check_directory
 from glm_locust.transport.channel import Channel, Loopback, RunnerChannel
 from glm_locust.users.questions import assign
@@ -68,6 +70,8 @@ class Attachment:
             self.scenario = read_scenario(self._options)
             read_delivery(self._options)
             check_directory(Path(self.scenario.out))
+            if sources := sources_of(self.scenario):
+                check_sources(sources)
             self.master = MasterSide(environment, self.channel, self.guard, director)
         if not isinstance(runner, MasterRunner):
             self.worker = WorkerSide(environment, self.channel, self.guard, director)
@@ -107,7 +111,7 @@ class Attachment:
             run_dir = Path(scenario.out) / order.run_id
             spool_dir = Path(chosen) / order.run_id if chosen else run_dir / SPOOL_DIRECTORY
             assign(self.environment, scenario)
-            worker.start(order.run_id, spool_dir)
+            worker.start(order.run_id, spool_dir, scenario)
         except ConfigError as error:
             worker.refuse(order.run_id, str(error))
 

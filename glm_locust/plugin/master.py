@@ -18,6 +18,7 @@ from glm_locust.errors import ConfigError, ExitCode, GlmLocustError, one_line
 from glm_locust.plugin.director import Director
 from glm_locust.plugin.guard import Guard, say
 from glm_locust.plugin.options import DeliveryOptions
+from glm_locust.plugin.sampling import Sampling
 from glm_locust.records import RunFooter, RunHeader
 from glm_locust.run import Run, command_as_typed, command_line, machine, new_run_id, versions
 from glm_locust.transport.channel import LOCAL_WORKER, Channel
@@ -50,6 +51,7 @@ class MasterSide:
         self._code: ExitCode | None = None
         self._interrupted: Callable[[], bool] = lambda: False
         self._stage: _Stage | None = None
+        self._sampling = Sampling(channel, guard)
         channel.on(Hello.KIND, guard(self._take_hello))
         channel.on(Batch.KIND, guard(self._take_batch))
         channel.on(Drained.KIND, guard(self._take_drained))
@@ -77,6 +79,7 @@ class MasterSide:
             machine=machine(),
         )
         run = self.run = Run(header, Path(scenario.out) / header.run_id)
+        self._sampling.start(scenario, run)
         self._delivery = delivery
         self._interrupted = interrupted
         runner = self._environment.runner
@@ -197,6 +200,7 @@ class MasterSide:
         try:
             reason, partial = self._reason(stage)
             requests = self._environment.stats.total.num_requests
+            self._guard(self._sampling.stop)()
             try:
                 footer = run.close(
                     reason=reason,

@@ -14,9 +14,11 @@ from locust.env import Environment
 from locust.exception import RPCError
 from locust.runners import WorkerRunner
 
+from glm_locust.config import Scenario
 from glm_locust.delivery import Recorder, Shipper, Spool, enroll
 from glm_locust.plugin.director import Director
 from glm_locust.plugin.guard import Guard
+from glm_locust.plugin.sampling import WorkerClocks
 from glm_locust.transport.channel import LOCAL_WORKER, Channel
 from glm_locust.transport.clock import ANCHOR_PERF_NS, ANCHOR_WALL_NS
 from glm_locust.transport.messages import Ack, Drain, Refusal, unpack
@@ -36,6 +38,7 @@ class WorkerSide:
         self._director = director
         self._recorder: Recorder | None = None
         self._shipper: Shipper | None = None
+        self._clocks = WorkerClocks(channel)
         self._cpu_s = 0.0
         self._left = gevent.event.Event()
         self._leaving: gevent.Greenlet | None = None
@@ -48,7 +51,7 @@ class WorkerSide:
         runner = self._environment.runner
         return runner.client_id if isinstance(runner, WorkerRunner) else LOCAL_WORKER
 
-    def start(self, run_id: str, spool_dir: Path) -> None:
+    def start(self, run_id: str, spool_dir: Path, scenario: Scenario) -> None:
         """A run begins; raises ConfigError where this worker cannot take part."""
         self._abandon()
         spool = Spool(spool_dir, self.worker_id)
@@ -62,6 +65,7 @@ class WorkerSide:
         enroll(self._environment, self._recorder)
         if self._director is not None:
             self._director.begin(self._environment)
+        self._clocks.start(run_id, scenario)
         # What exists now stays for the whole run: the collector need not visit it between tokens.
         gc.collect()
         gc.freeze()
@@ -95,6 +99,7 @@ class WorkerSide:
                 self._guard(self._director.stop)(self._environment)
             recorder.drain(timeout_s)
             self._send_statistics()
+            self._guard(self._clocks.finish)()
             cpu = {"cpu_s": round(_cpu_s() - self._cpu_s, 3)}
             if not recorder.leave(cpu):
                 _log.warning("glm_locust: records not delivered to the master stay in the spool")

@@ -1,7 +1,8 @@
 """The process that fetches samples while a run goes on, so that no parsing stalls the generator.
 
 `python -m glm_locust.samples.fetch` reads one JSON order from its standard input and works until
-that closes (its parent ended or is done with it); then it fetches once more and ends.
+that closes (its parent ended or is done with it). Then it fetches once more, writes what a reader of
+the run must know to its standard output, a line each, and ends.
 """
 
 import os
@@ -9,36 +10,48 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import msgspec
-from prometheus_client.parser import text_string_to_metric_families
 
-from glm_locust.samples.store import SAMPLES_NAME, Gap, Rows, SampleLine, SampleWriter, Scrape, Source
+from glm_locust.correlate import Offset
+from glm_locust.errors import one_line
+from glm_locust.samples.exposition import plain_values
+from glm_locust.samples.probing import ROUND_PERIOD_S, ClockProbe
+from glm_locust.samples.sources import AUTH_VARIABLE, basic_auth_header, client, tls_context
+from glm_locust.samples.store import (
+    FETCHER,
+    Clock,
+    Gap,
+    Rows,
+    SampleLine,
+    SampleWriter,
+    Scrape,
+    Source,
+    free_samples_path,
+)
 
 EXPORTER_PERIOD_S = 1.0
 METRICS_PERIOD_S = 0.5
 REQUEST_TIMEOUT_S = 3.0
 RETRY_MAX_S = 10.0
-MOST_SERIES = 500
-"""Series kept of one endpoint; more are somebody's per-client labels, not the state of an engine."""
-
-AUTH_VARIABLE = "GLM_SAMPLES_AUTH"
-"""`user:password` for basic auth of all sources, in the fetcher's environment only."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What to fetch, and where to put it."""
 
     run_dir: str
+    since_ns: int
+    """How far back an exporter's rows are wanted."""
     exporters: dict[str, str] = {}
     """Source name -> base URL of a glm-gpu-exporter."""
     metrics: dict[str, str] = {}
     """Source name -> URL of a Prometheus endpoint."""
     host: str = ""
+    """Name of this host, whose clock stamps the scrapes."""
     ca: str | None = None
 
 
@@ -64,19 +77,19 @@ class ExporterSource:
 
     period_s = EXPORTER_PERIOD_S
 
-    def __init__(self, client: httpx.Client, name: str, url: str) -> None:
-        self._client = client
+    def __init__(self, http: httpx.Client, name: str, url: str, since_ns: int) -> None:
+        self._http = http
         self._name = name
-        self._url = url.rstrip("/") + "/v1/samples"
-        # A little before the run: the windows before the first requests need it.
-        self._since = f"@{time.time() - 5:.6f}"
+        self._url = url + "/v1/samples"
+        self._since = f"@{since_ns / 1e9:.6f}"
         self._instance = ""
+        self.lost = 0
 
     def fetch(self, write: Callable[[SampleLine], None]) -> None:
         """Fetch all rows that are new; raises httpx.HTTPError or ValueError where that fails."""
         more = True
         while more:
-            answer = self._client.get(self._url, params={"since": self._since})
+            answer = self._http.get(self._url, params={"since": self._since})
             answer.raise_for_status()
             head, *rows = [msgspec.json.decode(line) for line in answer.content.splitlines()]
             if self._instance and head["instance"] != self._instance:
@@ -84,6 +97,7 @@ class ExporterSource:
                 self._instance, self._since = head["instance"], "0"
                 continue
             self._instance, self._since, more = head["instance"], str(head["next"]), bool(head["more"])
+            self.lost += head["lost"]
             if rows or head["lost"]:
                 write(
                     Rows(
@@ -100,80 +114,136 @@ class MetricsSource:
     """Scrapes a Prometheus endpoint: gauges and counters as they stand."""
 
     period_s = METRICS_PERIOD_S
+    lost = 0
 
-    def __init__(self, client: httpx.Client, name: str, url: str) -> None:
-        self._client = client
+    def __init__(self, http: httpx.Client, name: str, url: str) -> None:
+        self._http = http
         self._name = name
         self._url = url
 
     def fetch(self, write: Callable[[SampleLine], None]) -> None:
         """One scrape; raises httpx.HTTPError or ValueError where it fails."""
         t0_ns = time.time_ns()
-        answer = self._client.get(self._url)
+        answer = self._http.get(self._url)
         t1_ns = time.time_ns()
         answer.raise_for_status()
         write(Scrape(source=self._name, t0_ns=t0_ns, t1_ns=t1_ns, values=plain_values(answer.text)))
 
 
-def plain_values(text: str) -> dict[str, float]:
-    """Gauges and counters of a text exposition, without buckets; ValueError for what is none."""
-    kept = "\n".join(line for line in text.splitlines() if "_bucket{" not in line) + "\n"
-    values: dict[str, float] = {}
-    for family in text_string_to_metric_families(kept):
-        for sample in family.samples:
-            if sample.name.endswith(("_bucket", "_created")):
-                continue
-            labels = ",".join(f'{key}="{value}"' for key, value in sorted(sample.labels.items()))
-            values[f"{sample.name}{{{labels}}}" if labels else sample.name] = float(sample.value)
-            if len(values) >= MOST_SERIES:
-                return values
-    return values
+class Follower(threading.Thread):
+    """Asks one source until told to stop, then once more; one that fails is asked ever less often."""
+
+    def __init__(
+        self, source: ExporterSource | MetricsSource, name: str, notebook: _Notebook, stop: threading.Event
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self._source = source
+        self._notebook = notebook
+        self._stopping = stop
+        self._failing_since_s: float | None = None
+        self._failed_s = 0.0
+        self._why = ""
+
+    def run(self) -> None:
+        """Follow the source."""
+        pause_s = self._source.period_s
+        last = False
+        while True:
+            try:
+                self._source.fetch(self._notebook.write)
+                pause_s = self._source.period_s
+                self._answered()
+            except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+                self._missed(one_line(str(error) or type(error).__name__, 200))
+                pause_s = min(pause_s * 2, RETRY_MAX_S)
+            if last:
+                self._answered()
+                return
+            # The answer to a request that was under way may lack the last samples: one more follows.
+            last = self._stopping.wait(pause_s)
+
+    def notes(self) -> Iterable[str]:
+        """What a reader of the run must know."""
+        if self._failed_s:
+            yield f"samples: {self.name} could not be read for {self._failed_s:.0f} s: {self._why}"
+        if self._source.lost:
+            yield f"samples: {self._source.lost} rows of {self.name} were gone before they were fetched"
+
+    def _answered(self) -> None:
+        if self._failing_since_s is not None:
+            self._failed_s += max(1.0, time.monotonic() - self._failing_since_s)
+            self._failing_since_s = None
+
+    def _missed(self, why: str) -> None:
+        if self._failing_since_s is None:
+            self._failing_since_s = time.monotonic()
+            self._why = why
+            self._notebook.write(Gap(source=self.name, at_ns=time.time_ns(), why=why))
 
 
-def _follow(
-    source: ExporterSource | MetricsSource, name: str, notebook: _Notebook, stop: threading.Event
-) -> None:
-    """Fetch until told to stop, then once more; a source that fails is asked again, ever less often."""
-    pause_s, failing = source.period_s, False
-    while True:
-        last = stop.is_set()
-        try:
-            source.fetch(notebook.write)
-            pause_s, failing = source.period_s, False
-        except (httpx.HTTPError, ValueError, KeyError) as error:
-            if not failing:
-                why = str(error).splitlines()[0] if str(error) else type(error).__name__
-                notebook.write(Gap(source=name, at_ns=time.time_ns(), why=why[:200]))
-            failing = True
-            pause_s = min(pause_s * 2, RETRY_MAX_S)
-        if last:
-            return
-        stop.wait(pause_s)
+class ClockWatch(threading.Thread):
+    """Compares this host's clock, which stamps the scrapes, with the exporters' clocks."""
+
+    def __init__(self, exporters: dict[str, ClockProbe], notebook: _Notebook, stop: threading.Event) -> None:
+        super().__init__(name="clocks", daemon=True)
+        self._exporters = exporters
+        self._notebook = notebook
+        self._stopping = stop
+
+    def run(self) -> None:
+        """One round at once, one a minute, one at the end."""
+        last = False
+        while True:
+            for name, probe in self._exporters.items():
+                try:
+                    offset = probe.round()
+                except (OSError, ValueError):
+                    continue  # the follower of this source says so
+                self._notebook.write(clock_line(name, FETCHER, offset))
+            if last:
+                return
+            last = self._stopping.wait(ROUND_PERIOD_S)
 
 
-def fetch(order: Order, stop: threading.Event) -> None:
-    """Carry out the order until `stop` is set and everything is written."""
-    notebook = _Notebook(Path(order.run_dir) / SAMPLES_NAME)
+def clock_line(source: str, worker: str, offset: Offset) -> Clock:
+    """One round of probes as it is kept."""
+    return Clock(
+        source=source,
+        worker=worker,
+        at_ns=offset.at_ns,
+        offset_ns=offset.offset_ns,
+        bound_ns=offset.bound_ns,
+        stepped=offset.stepped,
+    )
+
+
+def fetch(order: Order, stop: threading.Event) -> list[str]:
+    """Carry out the order until `stop` is set and everything is written; returns notes for the run."""
+    notebook = _Notebook(free_samples_path(Path(order.run_dir)))
     auth = os.environ.get(AUTH_VARIABLE)
-    threads = []
-    with httpx.Client(
-        timeout=REQUEST_TIMEOUT_S,
-        verify=order.ca or True,
-        auth=tuple(auth.split(":", 1)) if auth and ":" in auth else None,  # type: ignore[arg-type] # two parts
-        trust_env=False,
-    ) as client:
-        for kind, named in (("exporter", order.exporters), ("metrics", order.metrics)):
-            for name, url in named.items():
-                host = urlsplit(url).hostname or "" if kind == "exporter" else order.host
-                notebook.write(Source(source=name, kind=kind, url=url, host=host))
-                make = ExporterSource if kind == "exporter" else MetricsSource
-                arguments = (make(client, name, url), name, notebook, stop)
-                threads.append(threading.Thread(target=_follow, args=arguments, daemon=True))
+    header = None if auth is None else basic_auth_header(auth)
+    tls = tls_context(order.ca)
+    with client(auth, order.ca, REQUEST_TIMEOUT_S) as http:
+        followers = []
+        for name, url in order.exporters.items():
+            host = urlsplit(url).hostname or ""
+            notebook.write(Source(source=name, kind="exporter", url=url, host=host))
+            source = ExporterSource(http, name, url, order.since_ns)
+            followers.append(Follower(source, name, notebook, stop))
+        for name, url in order.metrics.items():
+            notebook.write(Source(source=name, kind="metrics", url=url, host=order.host))
+            followers.append(Follower(MetricsSource(http, name, url), name, notebook, stop))
+        probes = {
+            name: ClockProbe(url, time.time_ns, authorization=header, tls=tls)
+            for name, url in order.exporters.items()
+        }
+        threads = [*followers, ClockWatch(probes, notebook, stop)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     notebook.close()
+    return [note for follower in followers for note in follower.notes()]
 
 
 def main() -> int:
@@ -185,11 +255,14 @@ def main() -> int:
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
 
     def await_end() -> None:
-        sys.stdin.buffer.read()
+        # Not through the buffer: at the interpreter's end its lock must be free.
+        while os.read(sys.stdin.fileno(), 1024):
+            continue
         stop.set()
 
     threading.Thread(target=await_end, daemon=True).start()
-    fetch(order, stop)
+    for note in fetch(order, stop):
+        sys.stdout.write(f"{note}\n")
     return 0
 
 

@@ -20,6 +20,9 @@ from glm_locust.errors import GlmLocustError
 
 SAMPLES_NAME = "samples.jsonl.gz"
 CLOCKS_NAME = "clocks.jsonl"
+FETCHER = "fetcher"
+"""Stands for a worker in the clocks of the process that fetches the samples."""
+MOST_FILES = 100
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="source"):
@@ -61,6 +64,7 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="cl
 
     source: str
     worker: str
+    """Worker id, or `FETCHER`."""
     at_ns: int
     offset_ns: int
     bound_ns: int
@@ -110,10 +114,29 @@ class SampleWriter:
 
 def read_samples(run_dir: Path) -> Iterator[SampleLine]:
     """Every line of the run's samples and clocks; a cut end is no error, other damage is one line."""
-    for path, data in ((run_dir / CLOCKS_NAME, None), (run_dir / SAMPLES_NAME, "gzip")):
-        if path.exists():
-            with path.open("rb") as file:
-                yield from _decoded(_unzipped_lines(file) if data else file, path)
+    clocks = run_dir / CLOCKS_NAME
+    if clocks.exists():
+        with clocks.open("rb") as file:
+            yield from _decoded(file, clocks)
+    for path in _sample_paths(run_dir):
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            yield from _decoded(_unzipped_lines(file), path)
+
+
+def free_samples_path(run_dir: Path) -> Path:
+    """Where samples go: `samples.jsonl.gz`, or `samples-2.jsonl.gz` after a fetcher that was killed.
+
+    Nothing can be appended to a gzip file that was cut.
+    """
+    return next(path for path in _sample_paths(run_dir) if not path.exists())
+
+
+def _sample_paths(run_dir: Path) -> Iterator[Path]:
+    stem, dot, suffix = SAMPLES_NAME.partition(".")
+    for number in range(1, MOST_FILES):
+        yield run_dir / (SAMPLES_NAME if number == 1 else f"{stem}-{number}{dot}{suffix}")
 
 
 def append_clock(path: Path, clock: Clock) -> None:

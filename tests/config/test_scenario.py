@@ -40,6 +40,10 @@ think_time = 1.5
 out = "results"
 header = ["X-Team: blue", "X-Long: a: b"]
 timeout = 90
+exporter = ["http://gpu-1:9836", "http://gpu-2:9836"]
+metrics = "http://gpu-1:8000/metrics"
+samples_auth_env = "SAMPLES"
+samples_ca = "samples.pem"
 
 [api]
 url = "https://model.example:8443/v1"
@@ -118,6 +122,10 @@ def test_every_key_arrives(tmp_path):
         web_share=0.75,
         think_time=1.5,
         out="results",
+        exporter=("http://gpu-1:9836", "http://gpu-2:9836"),
+        metrics=("http://gpu-1:8000/metrics",),
+        samples_auth_env="SAMPLES",
+        samples_ca=str(tmp_path / "samples.pem"),
     )
     assert scenario.paths == ("api", "web", "web-jupyter")
 
@@ -237,6 +245,9 @@ def test_a_mistake_is_one_line_with_file_key_and_what_was_expected(tmp_path, tex
         "api = 'http://me:SECRET@h'",
         "api = 'http:/me:SECRET@h'",
         "web = 'http://h/?token=SECRET'",
+        "exporter = 'http://me:SECRET@h'",
+        "metrics = ['http://h', 'http://me:SECRET@h']",
+        "exporter = 'http://h'\nsamples_auth_env = 'me:SECRET'",
         "[web]\nurl = 'http://h'\ncookies = { session = 'SECRET' }",
         "[web]\nurl = 'http://h'\ncookies = { session = { value = 'SECRET' } }",
     ],
@@ -310,6 +321,11 @@ def test_a_command_line_wins_and_leaves_the_rest(tmp_path):
             {"levels": "1,,2"},
             '--levels: expected different whole numbers of at least 1, like 1,2,4, got "1,,2"',
         ),
+        ({"exporter": ["gpu-1"]}, '--exporter: expected a URL like http://host:8080, got ["gpu-1"]'),
+        (
+            {"exporter": ["http://g", "http://g"]},
+            '--exporter: expected different URLs, got ["http://g", "http://g"]',
+        ),
         ({"prompt_lang": "fr"}, '--prompt-lang: expected zh, en or both, got "fr"'),
         ({"web_jupyter": "jupyter"}, '--web-jupyter: expected a URL like http://host:8080, got "jupyter"'),
         ({"web_share": "half"}, '--web-share: expected a number between 0 and 1, both excluded, got "half"'),
@@ -350,7 +366,14 @@ def test_options_are_the_keys_of_a_scenario():
     values = {option.key: ["X: y"] if option.repeatable else "1" for option in OPTIONS}
     values |= dict.fromkeys(("api", "web", "web_jupyter"), "http://h") | {"tasks": "ocr", "prompt_lang": "zh"}
     values |= {"design": "mixed", "image_format": "png", "image_size": "512", "web_share": "0.5"}
-    values |= {"api_key_env": "A", "api_key_file": None, "jupyter_token_env": "B", "jupyter_token_file": None}
+    values |= {"exporter": ["http://e:9836"], "metrics": ["http://h/metrics"], "samples_auth_env": "C"}
+    values |= {
+        "samples_auth_file": None,
+        "api_key_env": "A",
+        "api_key_file": None,
+        "jupyter_token_env": "B",
+        "jupyter_token_file": None,
+    }
     assert Scenario().merge(values).api.api_key == Secret(env="A")
 
 
@@ -385,7 +408,7 @@ def test_text_and_values_merge_alike(levels, tasks, seed, share):
 def test_what_the_run_header_tells_names_no_secret(tmp_path):
     scenario = load_scenario(written(tmp_path, FULL))
     told = json.dumps([scenario.to_workload_dict(), scenario.to_targets_dict()])
-    for secret in ("MODEL_KEY", "SESSION", "token.txt", "red", "blue"):
+    for secret in ("MODEL_KEY", "SESSION", "SAMPLES", "token.txt", "red", "blue"):
         assert secret not in told
     assert scenario.to_workload_dict()["levels"] == [1, 4]
     assert scenario.to_workload_dict()["paths"] == ["api", "web", "web-jupyter"]

@@ -1,9 +1,11 @@
 """Claims on runs whose truth is known, at reduced size; full size: benchmarks/correlation.py."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from glm_locust.correlate import Gate, holm, judge, lag_curve, ranks, variance_shares
+from glm_locust.correlate import Gate, Requests, Series, holm, judge, lag_curve, ranks, variance_shares
 from tests.correlate.simulation import LOAD, LOAD_RAMP, NULL, THROTTLE, Scenario, simulate
 
 
@@ -61,7 +63,15 @@ def test_a_short_run_prints_statistics_without_a_verdict() -> None:
 )
 def test_each_gate_closes_and_says_so(gate: Gate, bound_s: float, reason: str) -> None:
     readings, requests = simulate(THROTTLE, 2, run_s=300)
-    judgement = judge(readings, requests, run_s=300, gate=gate, clock_bound_s=bound_s, shifts=99, draws=10)
+    judgement = judge(
+        readings,
+        requests,
+        run_s=300,
+        gate=gate,
+        clock_bounds_s=dict.fromkeys(readings, bound_s),
+        shifts=99,
+        draws=10,
+    )
     assert all(not f.claimed and any(reason in r for r in f.reasons) for f in judgement.findings)
 
 
@@ -86,7 +96,39 @@ def test_variance_shares_add_up() -> None:
     x, _ = readings["SM clock"].mean(requests.begin_s, requests.end_s)
     shares = variance_shares(
         requests.ttft_s,
-        [("size", [requests.controls[0]]), ("in flight", [requests.controls[1]]), ("clock", [x])],
+        [("size", [requests.controls[0]], []), ("in flight", [requests.controls[1]], []), ("clock", [x], [])],
     )
     assert sum(shares.values()) == pytest.approx(1.0)
     assert shares["size"] > shares["clock"] > 0.01
+
+
+def test_what_a_path_explains_is_no_association() -> None:
+    """Blocks of two paths alternate; the slower path keeps the host busy: the host explains nothing more."""
+    rng = np.random.default_rng(4)
+    at = np.sort(rng.uniform(5, 290, 900))
+    path = (at // 15 % 2).astype(int)
+    ttft = np.where(path == 1, 0.3, 0.2) * np.exp(0.2 * rng.standard_normal(900))
+    grid = np.arange(0, 300, 0.2)
+    host = Series(grid, np.where(grid // 15 % 2 == 1, 0.7, 0.3) + 0.05 * rng.standard_normal(len(grid)))
+    alone = Requests(at, at + ttft, at, ttft)
+    factored = replace(alone, factors=(path,))
+    assert judge({"host CPU": host}, alone, run_s=300).findings[0].association.rho > 0.5
+    found = judge({"host CPU": host}, factored, run_s=300).findings[0]
+    assert abs(found.association.rho) < 0.1
+    assert found.association.raw_rho > 0.5
+    assert not found.claimed
+
+
+def test_a_control_that_says_nothing_changes_nothing() -> None:
+    readings, requests = simulate(THROTTLE, 5, run_s=120)
+    constant = np.ones(len(requests.ttft_s))
+    more = replace(
+        requests, controls=(*requests.controls, constant, requests.controls[0]), factors=(constant,)
+    )
+    one, other = (
+        judge({"SM clock": readings["SM clock"]}, rows, run_s=120, shifts=9, draws=5)
+        .findings[0]
+        .association.rho
+        for rows in (requests, more)
+    )
+    assert one == pytest.approx(other, abs=1e-6)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from glm_locust.errors import GlmLocustError
-from glm_locust.samples import (
+from glm_locust.samples.store import (
     SAMPLES_NAME,
     Clock,
     Gap,
@@ -15,6 +15,7 @@ from glm_locust.samples import (
     Scrape,
     Source,
     append_clock,
+    free_samples_path,
     read_samples,
 )
 
@@ -71,3 +72,13 @@ def test_a_foreign_line_is_named(tmp_path: Path) -> None:
 
 def test_no_samples_no_lines(tmp_path: Path) -> None:
     assert list(read_samples(tmp_path)) == []
+
+
+def test_after_a_kill_another_file_goes_on(tmp_path: Path) -> None:
+    first = written(tmp_path, closed=False)
+    first.write_bytes(first.read_bytes()[:-3])
+    kept = list(read_samples(tmp_path))
+    with SampleWriter(free_samples_path(tmp_path)) as writer:
+        writer.write(LINES[0])
+    assert list(read_samples(tmp_path)) == [*kept, LINES[0]]
+    assert {path.name for path in tmp_path.iterdir()} == {SAMPLES_NAME, "samples-2.jsonl.gz"}

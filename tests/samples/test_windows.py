@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from glm_locust.records import Outcome, Phase, RequestRecord
-from glm_locust.samples import Clock, Rows, SampleLine, Scrape, join, readings_of
-from glm_locust.samples.fetch import plain_values
+from glm_locust.samples.exposition import plain_values
+from glm_locust.samples.readings import readings_of
+from glm_locust.samples.store import Clock, Rows, SampleLine, Scrape
+from glm_locust.samples.windows import join
 
 S = 1_000_000_000
 T0 = 1_790_000_000 * S
@@ -106,7 +108,7 @@ def test_engine_gauges_get_the_same_name_from_every_engine() -> None:
         )
         for i in range(10)
     ]
-    assert readings_of(scrapes).readings["engine: requests waiting"].values == pytest.approx(range(10))
+    assert readings_of(scrapes).readings["engine requests waiting"].values == pytest.approx(range(10))
 
 
 def test_of_an_exposition_buckets_are_left_out() -> None:
