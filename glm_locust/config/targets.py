@@ -34,6 +34,8 @@ class Deadlines:
     """How long a request may take, in seconds, before it counts as failed."""
 
     connect_s: float = 10.0
+    script_start_s: float = 60.0
+    """Page: from a message that makes the script run to its start: `timeout_first_output`."""
     first_output_s: float = 120.0
     """From submission to the first text: `timeout_first_output`."""
     stall_s: float = 60.0

@@ -54,3 +54,8 @@ class Deadline:
             self.moved_up()
         elif self._greenlet is not None:
             self._greenlet.throw(Overdue())
+
+
+def overdue_line(late: str, limit_s: float, name: str) -> str:
+    """What did not happen in time, and which of the deadlines says so."""
+    return f"{late} within {limit_s:g} s (deadline {name})"

@@ -14,7 +14,7 @@ from glm_locust.protocols.status import kind_of_status
 from glm_locust.records import Ended, ErrorKind, Measurement, Output, Signal
 from glm_locust.transport.client import pieces, send
 from glm_locust.transport.clock import now_ns
-from glm_locust.transport.deadline import Deadline, Overdue
+from glm_locust.transport.deadline import Deadline, Overdue, overdue_line
 from glm_locust.transport.exchange import Exchange
 from glm_locust.transport.failures import explain
 from glm_locust.users.api_server import ApiServer
@@ -178,10 +178,16 @@ class _Pace:
         """Which deadline passed."""
         limits, sent_ns = self.deadlines, self.exchange.sent_ns
         if sent_ns is not None and now_ns() >= sent_ns + _ns(limits.total_s):
-            return ErrorKind.TIMEOUT_TOTAL, f"no end of the answer within {limits.total_s:g} s"
+            return (
+                ErrorKind.TIMEOUT_TOTAL,
+                f"no end of the answer within {limits.total_s:g} s (deadline total_s)",
+            )
         if self.last_text_ns is None:
-            return ErrorKind.TIMEOUT_FIRST_OUTPUT, f"no text within {limits.first_output_s:g} s"
-        return ErrorKind.TIMEOUT_STALL, f"no further text within {limits.stall_s:g} s"
+            return (
+                ErrorKind.TIMEOUT_FIRST_OUTPUT,
+                f"no text within {limits.first_output_s:g} s (deadline first_output_s)",
+            )
+        return ErrorKind.TIMEOUT_STALL, overdue_line("no further text came", limits.stall_s, "stall_s")
 
 
 def _ns(seconds: float) -> int:

@@ -2,21 +2,25 @@
 
 import base64
 import contextlib
+import shlex
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import gevent
 
-from glm_locust.config import Deadlines, WebTarget, WidgetChoice
+from glm_locust.config import WebTarget, WidgetChoice
 from glm_locust.errors import ConfigError, LocalProtocolError
 from glm_locust.protocols import Command, HttpPut, SendMessage
 from glm_locust.protocols.streamlit import PageError, StreamlitSession, WidgetQueries, WidgetQuery
 from glm_locust.records import Ended, ErrorKind, Measurement, Output, Signal
 from glm_locust.transport.clock import now_ns
+from glm_locust.transport.deadline import overdue_line
 from glm_locust.transport.exchange import Exchange
 from glm_locust.transport.failures import Step, explain
+from glm_locust.transport.observer import Observer
 from glm_locust.transport.websocket import BROKEN, ClosedError, Message, WebSocket
+from glm_locust.users.streamlit_pace import Pace
 from glm_locust.users.streamlit_page import PageFaultError, StreamlitPage
 from glm_locust.workload.prompt import Image, Prompt
 
@@ -40,12 +44,19 @@ _PROBE: Final = Prompt(
 class StreamlitClient:
     """One user's browser tab; questions go one after the other.
 
-    `on_text` is called with each piece of text that may be the answer's, as it comes.
+    `on_text` is called with each piece of text that may be the answer's, as it comes; where another
+    text begins, with a line break first.
     """
 
-    def __init__(self, target: WebTarget, *, on_text: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        target: WebTarget,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        observer: Observer | None = None,
+    ) -> None:
         self._deadlines = target.deadlines
-        self._page = StreamlitPage(target)
+        self._page = StreamlitPage(target, observer=observer)
         self._session = StreamlitSession(
             f"{self._page.base_url}/",
             page=target.page,
@@ -56,6 +67,8 @@ class StreamlitClient:
             ),
         )
         self._on_text = on_text
+        self._told: str | None = None
+        """The candidate whose text was handed over last."""
         self._socket: WebSocket | None = None
 
     @property
@@ -74,17 +87,28 @@ class StreamlitClient:
         Where the page takes images, a tiny one is uploaded and not used. Raises ConfigError.
         """
         try:
-            self.open()
-            try:
-                self._session.require(images)
-            except PageError as error:
-                errors = self._session.opening_errors
-                raise PageFaultError(ErrorKind.PROTOCOL, errors[0] if errors else str(error)) from None
+            self.inspect(images)
             if self._takes_images():
                 self._probe_upload()
         except PageFaultError as fault:
             self._drop()
-            raise ConfigError(f"page {self._page.base_url}: {fault}") from None
+            url = self._page.base_url
+            advice = f"to see each step: glm-locust ask --web {shlex.quote(url)} --explain"
+            raise ConfigError(f"page {url}: {fault}; {advice}") from None
+
+    def inspect(self, images: int = 0) -> None:
+        """Open the page and make sure that it has widgets for so many images; raises PageFaultError."""
+        self.open()
+        try:
+            self._session.require(images)
+        except PageError as error:
+            errors = self._session.opening_errors
+            kind = ErrorKind.SERVER_ERROR if errors else ErrorKind.PROTOCOL
+            raise PageFaultError(kind, self.hide(errors[0] if errors else str(error))) from None
+
+    def hide(self, text: str) -> str:
+        """`text` without the secrets of the target."""
+        return self._page.hide(text)
 
     def open(self) -> None:
         """Load the page unless it stands already; raises PageFaultError.
@@ -103,11 +127,11 @@ class StreamlitClient:
         try:
             self._socket = self._page.connect(self._session.page.session_id, self._session.page.version)
             self._carry_out(self._session.open(), self._socket)
-            self._wait_for_page(self._socket, "the first run of its script")
+            self._wait_for_page(self._socket, "the end of its first run")
         except BROKEN as error:
             failure = explain(error, Step.AWAIT)
             self._drop()
-            raise PageFaultError(failure.kind, self._page.hide(_words(error, failure.detail))) from None
+            raise PageFaultError(failure.kind, self.hide(_words(error, failure.detail))) from None
         except BaseException:
             self._drop()
             raise
@@ -134,7 +158,7 @@ class StreamlitClient:
         except PageError as error:
             errors = self._session.opening_errors
             kind = ErrorKind.SERVER_ERROR if errors else ErrorKind.PROTOCOL
-            measurement.fail(kind, self._page.hide(errors[0] if errors else str(error)), now_ns())
+            measurement.fail(kind, self.hide(errors[0] if errors else str(error)), now_ns())
         except BROKEN as error:
             self._note_break(error, measurement)
         except BaseException:
@@ -165,14 +189,15 @@ class StreamlitClient:
         socket = self._socket
         assert socket is not None
         commands = self._session.ask(prompt)
+        self._told = None
         bytes_in, bytes_out = socket.bytes_in, socket.bytes_out
-        pace = _Pace(self._deadlines)
+        pace = Pace(self._deadlines)
         try:
             self._carry_out(commands, socket, measurement, pace)
             while measurement.ended is None:
-                message = socket.receive(pace.due())
+                message = socket.receive(pace.due(awaits_run=self._session.awaits_run))
                 if message is None:
-                    kind, detail = pace.overdue()
+                    kind, detail = pace.overdue(awaits_run=self._session.awaits_run)
                     measurement.fail(kind, detail, now_ns())
                     self._drop()
                 else:
@@ -183,7 +208,7 @@ class StreamlitClient:
         if measurement.ended.kind is ErrorKind.PROTOCOL:
             self._drop()  # nobody knows what the rest of this connection would mean
 
-    def _take(self, message: Message, socket: WebSocket, measurement: Measurement, pace: "_Pace") -> None:
+    def _take(self, message: Message, socket: WebSocket, measurement: Measurement, pace: Pace) -> None:
         for result in self._session.receive(message.data):
             if isinstance(result, Command):
                 self._carry_out([result], socket, measurement, pace)
@@ -192,9 +217,12 @@ class StreamlitClient:
             if isinstance(signal, Output):
                 pace.last_text_ns = message.at_ns
                 if self._on_text is not None:
+                    if self._told not in (None, signal.candidate):
+                        self._on_text("\n")
+                    self._told = signal.candidate
                     self._on_text(self._session.text_of(signal.candidate)[-signal.chars :])
             elif isinstance(signal, Ended) and signal.detail:
-                signal = replace(signal, detail=self._page.hide(signal.detail))
+                signal = replace(signal, detail=self.hide(signal.detail))
             measurement.signal(signal, message.at_ns, message.lag_us)
 
     def _carry_out(
@@ -202,7 +230,7 @@ class StreamlitClient:
         commands: Iterable[Command | Signal],
         socket: WebSocket,
         measurement: Measurement | None = None,
-        pace: "_Pace | None" = None,
+        pace: Pace | None = None,
     ) -> None:
         for command in commands:
             match command:
@@ -217,11 +245,11 @@ class StreamlitClient:
                 case _:
                     raise LocalProtocolError(f"a page has no use for {type(command).__name__}")
 
-    def _upload(self, put: HttpPut, measurement: Measurement | None, pace: "_Pace | None") -> None:
+    def _upload(self, put: HttpPut, measurement: Measurement | None, pace: Pace | None) -> None:
         exchange = Exchange()
         limit_s = self._deadlines.first_output_s
         if pace is not None:
-            limit_s = max(0.001, (pace.due() - now_ns()) / 1e9)
+            limit_s = max(0.001, (pace.due(awaits_run=False) - now_ns()) / 1e9)
         try:
             self._page.upload(put, exchange, limit_s)
         finally:
@@ -234,7 +262,7 @@ class StreamlitClient:
         """A connection has gone: whose fault, and what of the answer had come."""
         at_ns = now_ns()
         failure = explain(error, Step.RECEIVE if self._session.accepted else Step.AWAIT)
-        detail = self._page.hide(_words(error, failure.detail))
+        detail = self.hide(_words(error, failure.detail))
         if failure.kind in (ErrorKind.CONNECT, ErrorKind.TRUNCATED):
             for signal in self._session.eof(detail):
                 measurement.signal(signal, at_ns)
@@ -258,20 +286,23 @@ class StreamlitClient:
             self._wait_for_page(socket, "the addresses for an upload")
         except BROKEN as error:
             failure = explain(error, Step.AWAIT)
-            raise PageFaultError(failure.kind, self._page.hide(_words(error, failure.detail))) from None
+            raise PageFaultError(failure.kind, self.hide(_words(error, failure.detail))) from None
 
     def _wait_for_page(self, socket: WebSocket, what: str) -> None:
-        limit_s = self._deadlines.first_output_s
-        until_ns = now_ns() + int(limit_s * 1e9)
+        begun_ns = now_ns()
         while not self._session.idle:
-            message = socket.receive(until_ns)
+            starting = self._session.awaits_run
+            limit_s = self._deadlines.first_output_s
+            if starting:
+                limit_s = min(limit_s, self._deadlines.script_start_s)
+            message = socket.receive(begun_ns + int(limit_s * 1e9))
             if message is None:
-                raise PageFaultError(ErrorKind.TIMEOUT_FIRST_OUTPUT, f"{what} took more than {limit_s:g} s")
+                late = "its script did not start" if starting else f"{what} did not come"
+                name = "script_start_s" if starting else "first_output_s"
+                raise PageFaultError(ErrorKind.TIMEOUT_FIRST_OUTPUT, overdue_line(late, limit_s, name))
             for result in self._session.receive(message.data):
                 if isinstance(result, Ended):
-                    raise PageFaultError(
-                        result.kind or ErrorKind.PROTOCOL, self._page.hide(result.detail or "")
-                    )
+                    raise PageFaultError(result.kind or ErrorKind.PROTOCOL, self.hide(result.detail or ""))
                 self._carry_out([result], socket)
 
     def _listen(self, socket: WebSocket, until_ns: int) -> None:
@@ -283,48 +314,6 @@ class StreamlitClient:
         self._session.abandon()
         if socket is not None:
             socket.close()
-
-
-@dataclass(slots=True)
-class _Pace:
-    """What a question is due at: its submission, its first text, its next text, its end."""
-
-    deadlines: Deadlines
-    sent_ns: int | None = None
-    submitted_ns: int | None = None
-    last_text_ns: int | None = None
-
-    def sent(self, at_ns: int, *, submits: bool) -> None:
-        """A message goes off."""
-        if self.sent_ns is None:
-            self.sent_ns = at_ns
-        if submits:
-            self.submitted_ns = at_ns
-
-    def due(self) -> int:
-        """The instant from which on the answer is overdue; before the submission that is overdue itself."""
-        limits = self.deadlines
-        start_ns = self.submitted_ns or self.sent_ns or now_ns()
-        total = start_ns + _ns(limits.total_s)
-        if self.last_text_ns is None:
-            return min(total, start_ns + _ns(limits.first_output_s))
-        return min(total, self.last_text_ns + _ns(limits.stall_s))
-
-    def overdue(self) -> tuple[ErrorKind, str]:
-        """Which deadline passed."""
-        limits = self.deadlines
-        start_ns = self.submitted_ns or self.sent_ns
-        if start_ns is not None and now_ns() >= start_ns + _ns(limits.total_s):
-            return ErrorKind.TIMEOUT_TOTAL, f"no end of the answer within {limits.total_s:g} s"
-        if self.submitted_ns is None:
-            return ErrorKind.TIMEOUT_FIRST_OUTPUT, f"upload not done within {limits.first_output_s:g} s"
-        if self.last_text_ns is None:
-            return ErrorKind.TIMEOUT_FIRST_OUTPUT, f"no text within {limits.first_output_s:g} s"
-        return ErrorKind.TIMEOUT_STALL, f"no further text within {limits.stall_s:g} s"
-
-
-def _ns(seconds: float) -> int:
-    return int(seconds * 1e9)
 
 
 def _query(choice: WidgetChoice) -> WidgetQuery:
