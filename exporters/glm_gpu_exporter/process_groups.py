@@ -2,14 +2,13 @@
 
 import re
 import threading
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import psutil
 
-YOUNG_S = 5.0
-"""A process that has just been forked still shows its parent's command line: look again for so long."""
+LOOK_AGAIN_AFTER = frozenset({1, 5})
+"""Samples after the first: a process that has just been forked still shows its parent's command line."""
 
 LOOK_AGAIN_EVERY = 30
 """Every known process is looked at again once in so many samples: a process id may have been used anew."""
@@ -35,7 +34,7 @@ DEFAULT_GROUPS = (
 @dataclass(slots=True)
 class _Known:
     group: str
-    first_seen_s: float
+    first_sample: int
     process: psutil.Process | None
     cpu_s: float | None = None
 
@@ -65,7 +64,6 @@ class ProcessGroups:
         """Group -> what its processes use now; CPU seconds since the first sample."""
         if not self._groups:
             return {}
-        now_s = time.monotonic()
         self._samples += 1
         pids = set(psutil.pids()) - set(self._own_pids())
         with self._lock:
@@ -73,15 +71,15 @@ class ProcessGroups:
                 del self._known[pid]
         usage = {name: {"resident_memory_bytes": 0.0, "processes": 0.0} for name in self._cpu_s}
         for pid in pids:
-            known = self._look(pid, now_s)
+            known = self._look(pid)
             if known is not None and known.process is not None:
                 self._add(known, usage[known.group])
         return {name: {"cpu_seconds_total": round(self._cpu_s[name], 2), **usage[name]} for name in usage}
 
-    def _look(self, pid: int, now_s: float) -> _Known | None:
+    def _look(self, pid: int) -> _Known | None:
         known = self._known.get(pid)
         if known is not None:
-            young = now_s - known.first_seen_s < YOUNG_S
+            young = self._samples - known.first_sample in LOOK_AGAIN_AFTER
             if not young and (pid + self._samples) % LOOK_AGAIN_EVERY:
                 return known
         try:
@@ -91,10 +89,10 @@ class ProcessGroups:
             return known
         group = next((group.name for group in self._groups if group.command.search(command)), "")
         if known is None or known.group != group or (known.process is not None and known.process != process):
-            first_seen_s = now_s if known is None else known.first_seen_s
+            first_sample = self._samples if known is None else known.first_sample
             # What a process had used before we began to watch is not this group's use under our eyes.
             cpu_s = None if self._samples == 1 else 0.0
-            known = _Known(group, first_seen_s, process if group else None, cpu_s)
+            known = _Known(group, first_sample, process if group else None, cpu_s)
             with self._lock:
                 self._known[pid] = known
         return known

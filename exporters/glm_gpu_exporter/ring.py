@@ -60,7 +60,9 @@ class Ring:
         chunk.newest_ns = max(chunk.newest_ns, time_ns)
         if len(chunk.lines) < CHUNK_ROWS:
             return
-        chunk.pack()
+        # The chunk before is packed now, not this one: those who follow along read rows that are not packed.
+        if len(self._chunks) > 1:
+            self._chunks[-2].pack()
         self._chunks.append(_Chunk(first_seq=chunk.last_seq + 1))
         # Compared by the newest row of a chunk, so that a clock that was set back discards nothing.
         while len(self._chunks) > 2 and time_ns - self._chunks[0].newest_ns > self._keep_ns:
