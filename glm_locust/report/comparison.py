@@ -111,17 +111,15 @@ class Comparer:
 
 
 def overheads(
-    tally: Tally, pairs: Iterable[Pair], tasks: Sequence[str], levels: Sequence[int | None], first: str
+    tally: Tally, pairs: Iterable[Pair], tasks: Sequence[str], levels: Sequence[int], first: str
 ) -> tuple[Overhead, ...]:
-    """Every difference that the report prints."""
+    """Every difference: by task and over all, by level and over all."""
     comparer = Comparer(tally)
-    wide = (first, "e2e_s", "ttft_incl_upload_s", "e2e_incl_upload_s")
-    found: list[Overhead | None] = []
-    for pair in pairs:
-        for task in (None, *tasks):
-            found += [comparer.overhead(pair, metric, task=task) for metric in wide]
-        for level in levels:
-            if level is not None:
-                for task in (None, *tasks):
-                    found += [comparer.overhead(pair, metric, task=task, level=level) for metric in wide[:2]]
+    found = (
+        comparer.overhead(pair, metric, task=task, level=level)
+        for pair in pairs
+        for level in (None, *levels)
+        for task in (None, *tasks)
+        for metric in (first, "e2e_s", "ttft_incl_upload_s", "e2e_incl_upload_s")
+    )
     return tuple(one for one in found if one is not None)

@@ -7,12 +7,22 @@ from typing import Any
 from synthetic_run import Recipe, make, write
 
 from glm_locust.report import write_report
+from glm_locust.report.catalogue import catalogue
+from glm_locust.report.summary_json import summary_json
+from glm_locust.report.writing import analyse_run
 
 
 def reported(directory: Path, recipe: Recipe, *, truth: bool = True, footer: bool = True) -> Path:
     write(make(recipe), directory, truth=truth, footer=footer)
     write_report(directory)
     return directory
+
+
+def summarised(directory: Path, recipe: Recipe, *, truth: bool = True, footer: bool = True) -> dict[str, Any]:
+    """The summary alone, without the time that the pages take."""
+    write(make(recipe), directory, truth=truth, footer=footer)
+    found: dict[str, Any] = json.loads(summary_json(analyse_run(directory), catalogue("en")))
+    return found
 
 
 def summary_of(directory: Path) -> dict[str, Any]:

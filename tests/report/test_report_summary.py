@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
-from reporting import overhead, reported, summary_of, verdicts
+from reporting import overhead, reported, summarised, summary_of, verdicts
 from synthetic_run import MODEL_MS, TASKS, Recipe, make, write
 
 from glm_locust.records import ErrorKind, Outcome
@@ -92,7 +92,7 @@ def test_overhead_is_the_truth_and_its_interval_holds_it(plain: Path) -> None:
 
 
 def test_one_level_and_all_levels_of_one_level_say_the_same(tmp_path: Path) -> None:
-    summary = summary_of(reported(tmp_path, Recipe()))
+    summary = summarised(tmp_path, Recipe())
     assert overhead(summary, "web", "api")["p50"] == overhead(summary, "web", "api", level=1)["p50"]
 
 
@@ -104,7 +104,7 @@ def test_the_same_run_gives_the_same_report(tmp_path: Path, plain: Path) -> None
 
 
 def test_layers_are_the_truth(tmp_path: Path) -> None:
-    layers = summary_of(reported(tmp_path, Recipe()))["layers"]
+    layers = summarised(tmp_path, Recipe())["layers"]
     assert (layers["joined"], layers["unmatched"], layers["ambiguous"]) == (150, 0, 0)
     rows = {row["path"]: row["layers_s"] for row in layers["rows"] if row["task"] is None}
     truth = {
@@ -121,14 +121,14 @@ def test_layers_are_the_truth(tmp_path: Path) -> None:
 
 
 def test_without_a_servers_log_there_are_no_layers_and_no_zeros(tmp_path: Path) -> None:
-    layers = summary_of(reported(tmp_path, Recipe(), truth=False))["layers"]
+    layers = summarised(tmp_path, Recipe(), truth=False)["layers"]
     assert layers["log_lines"] is None
     assert layers["rows"] == []
 
 
 def test_failed_and_cancelled_requests_are_counted_and_in_no_metric(tmp_path: Path) -> None:
     failures = {("web", ErrorKind.TIMEOUT_STALL): 3, ("api", ErrorKind.REJECTED): 1}
-    summary = summary_of(reported(tmp_path, Recipe(failures=failures, cancelled=4)))
+    summary = summarised(tmp_path, Recipe(failures=failures, cancelled=4))
     web, api = summary["paths"]["web"], summary["paths"]["api"]
     assert (web["n"], web["failed"], web["cancelled"]) == (50, 3, 0)
     assert (api["n"], api["failed"], api["cancelled"]) == (50, 1, 4)
@@ -144,7 +144,7 @@ def test_failed_and_cancelled_requests_are_counted_and_in_no_metric(tmp_path: Pa
 
 
 def test_reasoning_that_the_page_hides_moves_the_comparison_to_ttfo(tmp_path: Path) -> None:
-    summary = summary_of(reported(tmp_path, Recipe(reasoning_on_api=True)))
+    summary = summarised(tmp_path, Recipe(reasoning_on_api=True))
     assert summary["compared_on"] == "ttfo_s"
     row = overhead(summary, "web", "api", "ttfo_s")
     assert row["p50"]["difference"]["value"] == pytest.approx(0.077, abs=0.003)
@@ -159,14 +159,14 @@ def test_reasoning_that_the_page_hides_moves_the_comparison_to_ttfo(tmp_path: Pa
     [(("api", "web", "web-jupyter"), "kernel"), (("api",), "python"), ((), "python")],
 )
 def test_a_difference_uses_one_kind_of_stamp(stamped: tuple[str, ...], expected: str, tmp_path: Path) -> None:
-    summary = summary_of(reported(tmp_path, Recipe(kernel_stamps=stamped)))
+    summary = summarised(tmp_path, Recipe(kernel_stamps=stamped))
     assert overhead(summary, "web", "api")["stamps"] == expected
     assert summary["quality"]["stamps"]["api"] == ("kernel" if "api" in stamped else "python")
 
 
 def test_answers_differ_past_ten_percent(tmp_path: Path) -> None:
-    same = summary_of(reported(tmp_path / "same", Recipe(chars_factor={"web": 1.02})))
-    other = summary_of(reported(tmp_path / "other", Recipe(chars_factor={"web": 1.3})))
+    same = summarised(tmp_path / "same", Recipe(chars_factor={"web": 1.02}))
+    other = summarised(tmp_path / "other", Recipe(chars_factor={"web": 1.3}))
     assert not same["answers"]["reason"]["differ"]
     assert other["answers"]["reason"]["differ"]
     per_char = other["answers"]["reason"]["e2e_per_char_s_p50"]
@@ -204,7 +204,7 @@ def test_a_record_missing_at_the_end_is_missed_too(tmp_path: Path) -> None:
 
 
 def judged(directory: Path, recipe: Recipe) -> dict[str, str]:
-    return verdicts(summary_of(reported(directory, recipe)))
+    return verdicts(summarised(directory, recipe))
 
 
 def test_claims_that_the_preset_decides_are_not_judged(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ RECOMMENDED: dict[str, tuple[Recipe, dict[str, bool]]] = {
 @pytest.mark.parametrize("case", RECOMMENDED)
 def test_recommendations_rest_on_figures_or_say_not_measured(case: str, tmp_path: Path) -> None:
     recipe, expected = RECOMMENDED[case]
-    found = {one["use"]: one for one in summary_of(reported(tmp_path, recipe))["recommendations"]}
+    found = {one["use"]: one for one in summarised(tmp_path, recipe)["recommendations"]}
     assert set(found) == {"quick_trial", "ci_and_batch", "shared_debugging", "production"}
     for use, measured in expected.items():
         assert found[use]["measured"] is measured
@@ -287,13 +287,13 @@ HEADLINES: dict[str, tuple[Recipe, str]] = {
 @pytest.mark.parametrize("case", HEADLINES)
 def test_headline(case: str, tmp_path: Path) -> None:
     recipe, beginning = HEADLINES[case]
-    headline = summary_of(reported(tmp_path, recipe))["headline"]
+    headline = summarised(tmp_path, recipe)["headline"]
     assert beginning in headline[0]
     assert len(headline) <= 2
 
 
 def test_answers_per_second_count_only_the_time_of_their_path(tmp_path: Path) -> None:
-    summary = summary_of(reported(tmp_path, Recipe(warmup=0)))
+    summary = summarised(tmp_path, Recipe(warmup=0))
     for path in ("api", "web"):
         stats = summary["paths"][path]
         assert stats["requests_per_s"] == pytest.approx(1 / stats["e2e_incl_upload_s"]["mean"], rel=0.05)

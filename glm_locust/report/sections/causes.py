@@ -26,7 +26,7 @@ def layers(analysis: Analysis, words: Catalogue) -> Section:
     tables = [_claimed_table(analysis, words)]
     notes: list[str] = []
     if breakdown.log_lines is not None:
-        lead = [words.text("layers.lead"), *level_note(analysis, words)]
+        lead = [words.text("layers.lead"), *level_note(analysis, words, "layers.level")]
         if any(Layer.SCRIPT_START in row.layers for row in breakdown.rows):
             notes.append(words.text("layers.script"))
         notes.append(

@@ -71,14 +71,14 @@ def _times_lead(analysis: Analysis, words: Catalogue, article_page: str) -> tupl
     return (
         words.text("times.lead"),
         words.text("times.article", runs=CLAIMED_RUNS_PER_TASK, path=article_page),
-        *level_note(analysis, words),
+        *level_note(analysis, words, "times.level"),
     )
 
 
-def level_note(analysis: Analysis, words: Catalogue) -> tuple[str, ...]:
+def level_note(analysis: Analysis, words: Catalogue, key: str = "level_note") -> tuple[str, ...]:
     """Says which level a section is about, where the run had several."""
     levels = analysis.findings.levels
-    return (words.text("times.level", level=levels[0]),) if len(levels) > 1 else ()
+    return (words.text(key, level=levels[0]),) if len(levels) > 1 else ()
 
 
 def _times_of(stats: PathStats, metric: str, with_upload: str) -> tuple[Cell, ...]:
