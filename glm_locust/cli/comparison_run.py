@@ -135,6 +135,7 @@ class ComparisonRun:
             self._take(line)
         if self._run_dir is None:
             fleet.kill()  # workers would wait for a master that is never to come
+            return code if code in {ExitCode.USAGE, ExitCode.INTERRUPTED} else ExitCode.CRASH
         fleet.join()
         return code if code is not None and code >= 0 else ExitCode.CRASH
 
@@ -150,7 +151,8 @@ class ComparisonRun:
                 print(line, file=sys.stderr)
         broken = fleet.broken_worker()
         if code == ExitCode.CRASH:
-            print((broken or fleet.master).tail(), file=sys.stderr)
+            tails = [child.tail() for child in (fleet.master, broken) if child is not None]
+            print(*tails, sep="\n", file=sys.stderr)
         if self._run_dir is not None:
             print_results(self._run_dir, sys.stdout)
 
