@@ -16,6 +16,7 @@ from glm_locust.testbed import PRESETS, TestbedError
 DEFAULT_WORKERS = 2
 
 _TARGETS = "targets (default: an embedded testbed with a simulated model)"
+_SAMPLES = "samples (default with the testbed: its host, processes and engine)"
 _GROUPS = {
     **dict.fromkeys(("api", "web", "web_jupyter", "model", "max_tokens", "api_key_env"), _TARGETS),
     **dict.fromkeys(("api_key_file", "jupyter_token_env", "jupyter_token_file", "header"), _TARGETS),
@@ -23,6 +24,7 @@ _GROUPS = {
     **dict.fromkeys(("tasks", "prompt_lang", "dataset", "seed", "repeat_share"), "questions"),
     **dict.fromkeys(("image_size", "image_format"), "questions"),
     **dict.fromkeys(("repeats", "levels", "warmup", "design", "web_share", "think_time"), "plan"),
+    **dict.fromkeys(("exporter", "metrics", "samples_auth_env", "samples_auth_file", "samples_ca"), _SAMPLES),
 }
 
 

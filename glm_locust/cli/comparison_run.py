@@ -14,14 +14,15 @@ from typing import Self
 
 import msgspec
 
+from glm_locust.cli.exporter import TestbedExporter
 from glm_locust.cli.fleet import Fleet
 from glm_locust.cli.progress_line import ProgressLine
 from glm_locust.cli.results import print_results
 from glm_locust.conductor.progress import PRESET_ENV, PROGRESS_FD, TRUTH_FILE, TRUTH_LOG, Progress
 from glm_locust.config.scenario import Scenario
-from glm_locust.errors import ExitCode
+from glm_locust.errors import ConfigError, ExitCode
 from glm_locust.run import COMMAND_ENV
-from glm_locust.testbed import PRESET_NOTE, Testbed
+from glm_locust.testbed import PRESET_NOTE, Testbed, TestbedError
 
 TOKEN_ENV = "GLM_LOCUST_TESTBED_TOKEN"  # noqa: S105 - the name of a variable
 _POLL_S = 0.1
@@ -76,7 +77,10 @@ class ComparisonRun:
         self._line.say(f"Starting the testbed, preset {preset}: model server, Streamlit page, Jupyter proxy.")
         self._line.say(PRESET_NOTE["en"])
         truth_log = (self._workdir / TRUTH_FILE).resolve()
-        with Testbed(preset=preset, seed=seed, truth_log=truth_log) as testbed:
+        with (
+            Testbed(preset=preset, seed=seed, truth_log=truth_log) as testbed,
+            self._samples(testbed) as samples,
+        ):
             targets = {
                 "api": testbed.api_url,
                 "web": testbed.web_url,
@@ -84,9 +88,25 @@ class ComparisonRun:
                 "jupyter-token-env": TOKEN_ENV,
             }
             return self._measure(
-                [f"--glm-{word}={value}" for word, value in targets.items()],
+                [*samples, *(f"--glm-{word}={value}" for word, value in targets.items())],
                 {TOKEN_ENV: testbed.jupyter_token, TRUTH_LOG: str(truth_log), PRESET_ENV: preset},
             )
+
+    @contextlib.contextmanager
+    def _samples(self, testbed: Testbed) -> Iterator[list[str]]:
+        """What to sample of the testbed, as options: its engine, and by an exporter its host."""
+        scenario = self._order.scenario
+        options = [] if scenario.metrics else [f"--glm-metrics={testbed.api_url}/metrics"]
+        with contextlib.ExitStack() as stack:
+            if not scenario.exporter:
+                try:
+                    exporter = stack.enter_context(TestbedExporter(testbed, self._workdir))
+                except (ConfigError, TestbedError) as error:
+                    self._line.say(f"No samples of the host: {str(error).splitlines()[0]}")
+                else:
+                    self._line.say(f"Sampling with glm-gpu-exporter: {exporter.state}.")
+                    options.append(f"--glm-exporter={exporter.url}")
+            yield options
 
     def _measure(self, options: list[str], env: Mapping[str, str]) -> int:
         order = self._order
