@@ -30,6 +30,7 @@ class Announcer:
     def __init__(self) -> None:
         self._nvml: object = None
         self._gpu_faults: dict[int, int] = {}
+        self._end_told = False
 
     def hear(self, row: Row) -> None:
         """One more row of a source."""
@@ -39,16 +40,20 @@ class Announcer:
         elif kind == "gpu_fault" and self._gpu_faults.get(row["gpu"]) != row["code"]:
             self._gpu_faults[row["gpu"]] = row["code"]
             logger.warning("GPU %d gives no values: %s", row["gpu"], why(row))
-        elif kind == "gpu" and row["gpu"] in self._gpu_faults:
-            del self._gpu_faults[row["gpu"]]
-            logger.warning("GPU %d is back", row["gpu"])
+        elif kind == "gpu":
+            self._end_told = False
+            if row["gpu"] in self._gpu_faults:
+                del self._gpu_faults[row["gpu"]]
+                logger.warning("GPU %d is back", row["gpu"])
         elif kind == "xid":
             logger.warning("GPU %d: XID %d", row["gpu"], row["xid"])
 
     def _hear_nvml(self, row: Row) -> None:
         state = row["state"]
         if state == "ended":
-            logger.warning("the NVML child has ended; starting a new one")
+            if not self._end_told:
+                logger.warning("the NVML child has ended; starting a new one")
+            self._end_told = True
             return
         news = (state, row.get("code"), row.get("count"))
         if news == self._nvml:

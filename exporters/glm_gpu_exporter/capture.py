@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import queue
 import threading
 import time
 import zlib
@@ -19,29 +20,44 @@ FORMAT = 1
 logger = logging.getLogger(__name__)
 
 
-class Recorder:
-    """Writes rows to a file, one JSON object a line after a header; gzip where the name ends in .gz."""
+class Recorder(threading.Thread):
+    """Writes rows to a file, one JSON object a line after a header; gzip where the name ends in .gz.
+
+    In a thread of its own: a disk that stalls must not keep anyone from reading metrics.
+    """
 
     def __init__(self, path: Path) -> None:
+        super().__init__(name="record", daemon=True)
         self._file: gzip.GzipFile | BufferedWriter
         try:
             self._file = gzip.GzipFile(path, "wb", 5) if path.suffix == ".gz" else path.open("wb")
         except OSError as error:
             raise ConfigError(f"--record {path}: {error.strerror}") from None
-        self._lock = threading.Lock()
+        self._path = path
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._failed = False
         header = {"kind": "capture", "format": FORMAT, "exporter": __version__, "started_ns": time.time_ns()}
         self.write(encoded(header))
 
     def write(self, line: bytes) -> None:
-        """Adds one encoded row."""
-        with self._lock:
-            if not self._file.closed:
-                self._file.write(line + b"\n")
+        """Adds one encoded row, soon."""
+        if not self._failed:
+            self._lines.put(line)
+
+    def run(self) -> None:
+        """Write until closed, or until the disk refuses."""
+        try:
+            with self._file:
+                while (line := self._lines.get()) is not None:
+                    self._file.write(line + b"\n")
+        except OSError as error:
+            self._failed = True
+            logger.error("--record %s ends here: %s", self._path, error.strerror)
 
     def close(self) -> None:
         """Completes the file; later rows are not written."""
-        with self._lock:
-            self._file.close()
+        self._lines.put(None)
+        self.join()
 
 
 def read_capture(path: Path) -> Iterator[Row]:

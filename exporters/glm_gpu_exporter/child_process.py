@@ -1,6 +1,7 @@
 """Keeps an NVML child running: reads its rows, starts a new one after it has left.  Never kills it."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Callable
 
 from glm_gpu_exporter.policy import Backoff
 from glm_gpu_exporter.rows import Row, encoded
+
+logger = logging.getLogger(__name__)
 
 WAIT_FOR_CHILD_S = 2.0
 MOST_BYTES = 65_536
@@ -41,7 +44,10 @@ class ChildProcess(threading.Thread):
     def run(self) -> None:
         """Start children one after the other until closed."""
         while not self._stopping.is_set():
-            self._run_child()
+            try:
+                self._run_child()
+            except OSError as error:
+                logger.warning("the NVML child cannot be started: %s", error.strerror)
             backoff = self._no_driver if self._state == "no_driver" else self._faulty
             self._stopping.wait(backoff.pause_s())
 

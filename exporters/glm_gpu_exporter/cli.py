@@ -121,6 +121,8 @@ def run(options: Options) -> int:
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
+    if recorder is not None:
+        recorder.start()
     source.start()
     try:
         if options.require_gpu:

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -114,13 +114,13 @@ class _Handler(BaseHTTPRequestHandler):
             challenge = {"WWW-Authenticate": 'Basic realm="glm-gpu-exporter", charset="UTF-8"'}
             self._answer(HTTPStatus.UNAUTHORIZED, "text/plain", b"credentials needed\n", challenge)
             return
-        url = urlsplit(self.path)
-        route = self.ROUTES.get(url.path)
+        path, _, query = self.path.partition("?")
+        route = self.ROUTES.get(path)
         if route is None:
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", f"try {' '.join(self.ROUTES)}\n".encode())
             return
         try:
-            route(self, parse_qs(url.query, keep_blank_values=True))
+            route(self, parse_qs(query, keep_blank_values=True))
         except BadQueryError as error:
             self._answer(HTTPStatus.BAD_REQUEST, "text/plain", f"{error}\n".encode())
 

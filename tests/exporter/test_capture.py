@@ -27,6 +27,7 @@ def row(at_s: float, **content: Any) -> dict[str, Any]:
 def test_what_is_recorded_is_read_again(tmp_path: Path, name: str) -> None:
     rows = [row(1.0), row(2.0, kind="xid", gpu=0, xid=79)]
     recorder = Recorder(tmp_path / name)
+    recorder.start()
     for each in rows:
         recorder.write(encoded(each))
     recorder.close()
@@ -69,6 +70,16 @@ def test_a_missing_or_misnamed_file_is_refused(tmp_path: Path) -> None:
         Replay(tmp_path / "plain.gz", False, lambda _: None)
     with pytest.raises(ConfigError, match="--record"):
         Recorder(tmp_path / "no" / "folder")
+
+
+def test_a_full_disk_ends_the_recording_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    recorder = Recorder(Path("/dev/full"))
+    recorder.start()
+    recorder.write(b"x" * 100_000)
+    recorder.join(30)
+    recorder.write(b"more")
+    recorder.close()
+    assert "--record /dev/full ends here: No space left on device" in caplog.text
 
 
 def test_times_move_together() -> None:
