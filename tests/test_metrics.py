@@ -49,6 +49,7 @@ BY_HAND = {
     "ttft_s": (0.305,),
     "ttfo_s": (0.505,),
     "ttft_incl_upload_s": (0.405,),
+    "ttfo_incl_upload_s": (0.605,),
     "ttft_kernel_s": (0.303,),
     "ttfo_kernel_s": (),
     "itl_s": (0.2, 0.3, 0.1),

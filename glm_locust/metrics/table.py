@@ -156,6 +156,13 @@ _ROWS = (
         "First token - scheduled. The API carries its image inside the request; a page uploads it before.",
     ),
     Metric(
+        "ttfo_incl_upload_s",
+        "s",
+        Better.LOWER,
+        lambda record: _seconds(record.scheduled_ns, record.first_output_ns),
+        "First output - scheduled.",
+    ),
+    Metric(
         "ttft_kernel_s",
         "s",
         Better.LOWER,

@@ -75,7 +75,7 @@ def times_by_task(findings: Findings, words: Catalogue) -> Chart | None:
                     "array": [
                         _ms(stat.p95 - stat.p50) if stat.p95 is not None else None for _, stat in found
                     ],
-                    "arrayminus": [0] * len(found),
+                    "arrayminus": [None] * len(found),
                     "thickness": 1,
                     "width": 3,
                     "color": "--muted",

@@ -150,6 +150,8 @@ def test_reasoning_that_the_page_hides_moves_the_comparison_to_ttfo(tmp_path: Pa
     assert row["p50"]["difference"]["value"] == pytest.approx(0.077, abs=0.003)
     assert row["stamps"] == "python", "the kernel's stamp is of the first token, not of the first answer text"
     assert "first answer text" in summary["headline"][0]
+    uploaded = overhead(summary, "web", "api", "ttfo_incl_upload_s")
+    assert uploaded["p50"]["difference"]["value"] == pytest.approx(0.089, abs=0.003)
     web = next(row for row in summary["layers"]["rows"] if row["path"] == "web" and row["task"] is None)
     assert "streamlit_out" not in web["layers_s"]
 

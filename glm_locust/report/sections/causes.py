@@ -185,10 +185,12 @@ def bytes_sent(analysis: Analysis, words: Catalogue) -> Section:
 
 def answers(analysis: Analysis, words: Catalogue) -> Section:
     """Characters per answer; time per character where the answers differ."""
+    differing = any(lengths.differ for lengths in analysis.answers)
     rows = []
     for lengths in analysis.answers:
+        verdict = words.text("yes" if lengths.differ else "no")
         for place, (path, stats) in enumerate(lengths.paths.items()):
-            verdict = words.text("yes" if lengths.differ else "no")
+            per_char = milliseconds(stats.p50("e2e_per_char_s")) if lengths.differ else ""
             rows.append(
                 Row(
                     (
@@ -198,16 +200,15 @@ def answers(analysis: Analysis, words: Catalogue) -> Section:
                         Cell(count(stats.p50("output_chars")), "strong"),
                         Cell(verdict if place == 0 else "", "alarm" if lengths.differ else "quiet"),
                         Cell(milliseconds(stats.p50("e2e_s"))),
-                        Cell(milliseconds(stats.p50("e2e_per_char_s")) if lengths.differ else ""),
+                        *((Cell(per_char),) if differing else ()),
                     ),
                     first=place == 0,
                 )
             )
+    heads = ["n", "chars", "differ", "total", *(("per_char",) if differing else ())]
     columns = (
         *names(words.text("col.task"), words.text("col.path")),
-        *numbers(
-            *(words.text(f"col.{name}") for name in ("n", "chars", "differ", "total", "per_char")),
-        ),
+        *numbers(*(words.text(f"col.{name}") for name in heads)),
     )
     return Section(
         "answers",

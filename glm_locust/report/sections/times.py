@@ -5,7 +5,7 @@ from glm_locust.report import charts
 from glm_locust.report.analysis import Analysis
 from glm_locust.report.article import CLAIMED_RUNS_PER_TASK, CLAIMED_TIMES
 from glm_locust.report.catalogue import Catalogue, bare_milliseconds, count, percent, rate
-from glm_locust.report.comparison import Overhead
+from glm_locust.report.comparison import WITH_UPLOAD, Overhead
 from glm_locust.report.document import Cell, Chart, Plot, Row, Section, Table, names, numbers, text
 from glm_locust.report.findings import API, JUPYTER, WEB
 from glm_locust.report.statistics import PathStats, Stat
@@ -36,9 +36,9 @@ def times(analysis: Analysis, words: Catalogue) -> Section:
                         path_cell(words, path, DAGGER if path in marked else ""),
                         Cell(count(stats.n)),
                         failed_cell(stats),
-                        *_times_of(stats, first, "ttft_incl_upload_s"),
+                        *_times_of(stats, first),
                         Cell(_article(article[0]), "article"),
-                        *_times_of(stats, "e2e_s", "e2e_incl_upload_s"),
+                        *_times_of(stats, "e2e_s"),
                         Cell(_article(article[1]), "article"),
                     ),
                     first=begins,
@@ -81,8 +81,8 @@ def level_note(analysis: Analysis, words: Catalogue, key: str = "level_note") ->
     return (words.text(key, level=levels[0]),) if len(levels) > 1 else ()
 
 
-def _times_of(stats: PathStats, metric: str, with_upload: str) -> tuple[Cell, ...]:
-    stat, uploaded = stats.metrics.get(metric), stats.metrics.get(with_upload)
+def _times_of(stats: PathStats, metric: str) -> tuple[Cell, ...]:
+    stat, uploaded = stats.metrics.get(metric), stats.metrics.get(WITH_UPLOAD[metric])
     return (
         Cell(bare_milliseconds(stat.p50 if stat else None), "strong"),
         Cell(bare_milliseconds(stat.p95 if stat else None)),
@@ -114,9 +114,9 @@ def overhead(analysis: Analysis, words: Catalogue) -> Section:
                         text(words.name("task", task) if task else words.text("all_tasks")),
                         Cell(counts_of(row)),
                         *_difference_cells(row),
-                        _added_cell(findings.at_lowest(pair.path, pair.base, "ttft_incl_upload_s", task)),
+                        _added_cell(findings.at_lowest(pair.path, pair.base, WITH_UPLOAD[first], task)),
                         *_difference_cells(total),
-                        _added_cell(findings.at_lowest(pair.path, pair.base, "e2e_incl_upload_s", task)),
+                        _added_cell(findings.at_lowest(pair.path, pair.base, WITH_UPLOAD["e2e_s"], task)),
                     ),
                     first=begins,
                     total=task is None,
