@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
+from glm_locust.config.page_settings import read_page_choices
 from glm_locust.config.settings import Settings
-from glm_locust.config.targets import ApiTarget, Deadlines, WebTarget, WidgetChoice
+from glm_locust.config.targets import ApiTarget, Deadlines, WebTarget
 
 _URL = "a URL like http://host:8080"
 
@@ -75,10 +76,7 @@ def _page(
     own = _common(table) | given(
         jupyter_token=table.secret("jupyter_token"),
         cookies=table.cookies("cookies"),
-        page=table.text("page"),
-        prompt_widget=_widget(table, "prompt_widget"),
-        upload_widget=_widget(table, "upload_widget"),
-        submit_widget=_widget(table, "submit_widget"),
+        **read_page_choices(table),
     )
     table.close()
     return _changed(_changed(replace(base, url=url) if base else WebTarget(url), shared), own)
@@ -90,16 +88,6 @@ def _common(table: Settings) -> dict[str, Any]:
         seconds = given(**{field.name: deadlines.seconds(field.name) for field in fields(Deadlines)})
         deadlines.close()
     return given(headers=table.headers("headers"), ca=table.file("ca"), deadlines=seconds)
-
-
-def _widget(table: Settings, key: str) -> WidgetChoice | None:
-    inner = table.table(key)
-    if inner is None:
-        return None
-    texts = {name: inner.text(name) for name in ("kind", "label", "key")}
-    choice = WidgetChoice(**given(**texts, index=inner.whole("index", 0)))
-    inner.close()
-    return choice
 
 
 def _changed(target: Target, changes: Mapping[str, Any]) -> Target:

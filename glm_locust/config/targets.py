@@ -77,6 +77,38 @@ class WidgetChoice:
     label: str | None = None
     key: str | None = None
     index: int = 0
+    name: str | None = None
+    """Its key or its label."""
+
+
+WidgetValue = str | bool | int | float | tuple[str | int | float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WidgetSetting:
+    """A widget to set once the page is open: options by their texts, dates as `2026-01-31`.
+
+    A button is set to true: it is pressed.
+    """
+
+    widget: WidgetChoice
+    value: WidgetValue | Secret
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerChoice:
+    """Which text is the answer where the rule finds another: all that is given must match."""
+
+    path: str | None = None
+    """Where the page has it, as error messages show it: `0.3` is all that stands in or under 0, 3."""
+    container: str | None = None
+    """Label, title, key or kind of a block around it: `Answer`, `column`, `chat_message`, `tab`."""
+    index: int | None = None
+    """Which of several such containers, from 0 in the order of the page."""
+    pattern: str | None = None
+    """Regular expression that the text matches; its first group, where it has one, is the answer."""
+    in_expander: bool = False
+    """Expanders, `st.status`, popovers and dialogs may hold it, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +127,16 @@ class WebTarget:
     prompt_widget: WidgetChoice = WidgetChoice()
     upload_widget: WidgetChoice = WidgetChoice()
     submit_widget: WidgetChoice = WidgetChoice()
+    values: tuple[WidgetSetting, ...] = ()
+    """Set one after the other, as a person would; all other widgets keep the app's defaults."""
+    answer: AnswerChoice = AnswerChoice()
+    blur_rerun: bool = False
+    """The text goes off in a script run of its own before the button is pressed, as when a person
+    leaves the field; only outside forms."""
+    auto_rerun: bool = False
+    """Fragments with `run_every` are run again and again, as a browser does."""
+    load_assets: bool = False
+    """Load the page's own files and the images of answers, too; timed apart from requests."""
     deadlines: Deadlines = Deadlines()
     simulated: str | None = None
     """Preset of the simulated model that answers there; found out, never configured."""

@@ -146,7 +146,7 @@ def _why(rule: Rule[Item], chosen: Item, rivals: Iterable[Item], alone: str = ""
 
 def _candidate_uses(question: Question, session: StreamlitSession) -> Iterator[CandidateUse]:
     ranking = question.ranking()
-    rule = answer_rule(session.page)
+    rule = answer_rule(session.page, session.answer_query)
     for candidate in ranking:
         chosen = candidate is ranking[0]
         if chosen:

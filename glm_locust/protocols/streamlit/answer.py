@@ -4,27 +4,75 @@ While the script runs nobody can tell, so every text that could be it becomes a 
 of texts at one path, each extending the one before. A text that does not extend its predecessor
 starts a new candidate at the same path ("Thinking..." and then the answer). Only at the end is one
 chosen. Never candidates: the question's own echo, captions and dividers, what a user's chat message,
-an expander, `st.status`, a popover or a dialog holds, spinners, toasts, alerts, headings, and history
+an expander, `st.status`, a popover or a dialog holds, spinners, toasts, warnings, headings, and history
 (texts that stood on the page before; a script sends all of them again).
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from glm_locust.protocols.streamlit.page import SIDEBAR, Node, Page, Path
 from glm_locust.protocols.streamlit.rule import Rule
+from glm_locust.protocols.streamlit.texts import (
+    WEAK_KINDS,
+    answer_text,
+    only_accompanies,
+    texts_of,
+    without_cursor,
+)
 from glm_locust.records import Output, TextKind
 
-_BODIES = {"markdown": "body", "text": "body", "html": "body", "json": "body", "code": "code_text"}
-_CAPTION, _DIVIDER = 2, 5
 _USERS = frozenset(("user", "human"))
 _SET_ASIDE = frozenset(("expandable", "popover", "dialog"))
-_CURSORS = "".join(map(chr, range(0x2580, 0x25A0))) + "|_●•▮▯…" + " \t\r\n\v\f\u00a0"
-_LONGEST_TAG = 200
 _ECHO_FRAME = 40
 """Outside chat messages an echo may stand in a frame of so many characters: "You asked: ..."."""
 _SAME_START = 24
+_NAMES = ("label", "title", "name")
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerQuery:
+    """Names the answer instead of leaving it to the rule: all that is given must match."""
+
+    path: Path = ()
+    """It stands at this path or below."""
+    container: str = ""
+    """It stands in a block of this label, title, name, key or kind."""
+    index: int | None = None
+    """In which one of several such blocks."""
+    pattern: re.Pattern[str] | None = None
+    """What is found in the text, or its first group, is the answer."""
+    in_expander: bool = False
+    """Expanders, `st.status`, popovers and dialogs may hold it, too."""
+
+    @property
+    def names_place(self) -> bool:
+        """Whether it says where the answer stands."""
+        return bool(self.path or self.container)
+
+    def read(self, node: Node) -> str | None:
+        """The text of an element, as far as it may be an answer."""
+        text = answer_text(node)
+        if text is None or self.pattern is None:
+            return text
+        found = self.pattern.search(text)
+        if found is None:
+            return None
+        return found.group(1) if self.pattern.groups else found.group()
+
+    def places(self, page: Page) -> list[Path] | None:
+        """The paths that hold the answer; None for no restriction."""
+        if not self.container:
+            return [self.path] if self.path else None
+        blocks = _blocks_called(page, self.container)
+        if self.index is not None:
+            blocks = blocks[self.index : self.index + 1]
+        return [path for path in blocks if path[: len(self.path)] == self.path]
+
+
+_ANY = AnswerQuery()
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +83,10 @@ class Candidate:
     path: Path
     order: int
     in_chat_message: bool
+    weak: bool
+    """In an element that seldom holds answers."""
+    repeated: bool
+    """The last answer once more, to the same question: perhaps it was only left standing."""
     text: str
     """The longest text so far, without cursor."""
     shown: str
@@ -57,14 +109,16 @@ class AnswerFinder:
     """How often each text stood on the page before."""
     open_containers: frozenset[Path] = frozenset()
     """Expanders, popovers and dialogs that hold the prompt's own widget: an answer may stand there."""
-    include_set_aside: bool = False
-    """Look for the answer in expanders, popovers and dialogs too."""
+    query: AnswerQuery = _ANY
+    last_answer: str = ""
+    """The last answer, where it was one to the same question."""
     candidates: list[Candidate] = field(default_factory=list)
     _latest: dict[Path, Candidate] = field(default_factory=dict)
     _history: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.question = without_cursor(self.question)
+        self.last_answer = without_cursor(self.last_answer)
 
     def run_started(self) -> None:
         """A script run of this question begins: it will send all earlier texts again."""
@@ -72,7 +126,7 @@ class AnswerFinder:
 
     def take(self, page: Page, node: Node) -> Output | None:
         """Take an element that the run has sent; returns by how much which candidate grew."""
-        shown = answer_text(node)
+        shown = self.query.read(node)
         if shown is None:
             return None
         text = without_cursor(shown)
@@ -92,12 +146,16 @@ class AnswerFinder:
         in_chat_message = any(block.kind == "chat_message" for block in blocks)
         if self._set_aside(blocks) or self._is_echo(text, in_chat_message):
             return None
-        if self._history[text] > 0:
+        in_history = self._history[text] > 0
+        if in_history:
             self._history[text] -= 1
-            return None
+            # A page that shows one answer at a time writes the same words to the same place.
+            if text != self.last_answer or in_chat_message:
+                return None
         order = len(self.candidates)
         name = f"{'.'.join(map(str, node.path))}#{order}"
-        begun = Candidate(name, node.path, order, in_chat_message, text, shown)
+        weak = node.kind in WEAK_KINDS
+        begun = Candidate(name, node.path, order, in_chat_message, weak, in_history, text, shown)
         if candidate is not None:
             candidate.successor = begun
         self.candidates.append(begun)
@@ -119,13 +177,20 @@ class AnswerFinder:
                 absorbed.add(following.order)
                 candidate.shown = following.shown
                 following = following.successor
-        return answer_rule(page).order(c for c in self.candidates if c.order not in absorbed)
+        places = self.query.places(page)
+        rule = answer_rule(page, self.query)
+        return rule.order(
+            c
+            for c in self.candidates
+            if c.order not in absorbed
+            and (places is None or any(c.path[: len(place)] == place for place in places))
+        )
 
     def _set_aside(self, blocks: Iterable[Node]) -> bool:
         for block in blocks:
             if block.kind == "chat_message" and block.content.name.casefold() in _USERS:
                 return True
-            aside = block.kind in _SET_ASIDE and not self.include_set_aside
+            aside = block.kind in _SET_ASIDE and not (self.query.in_expander or self.query.names_place)
             if aside and block.path not in self.open_containers:
                 return True
         return False
@@ -137,14 +202,17 @@ class AnswerFinder:
         return self.question in text and len(text) <= len(self.question) + _ECHO_FRAME
 
 
-def answer_rule(page: Page) -> Rule[Candidate]:
+def answer_rule(page: Page, query: AnswerQuery = _ANY) -> Rule[Candidate]:
     """Which candidate is taken for the answer, given the page as it stands at the end."""
-    visible = texts_of(page)
+    visible = texts_of(page, query.read)
     return Rule(
         (
             ("stands on the page at the end", lambda c: visible[without_cursor(c.shown)] == 0),
             ("is not in the sidebar", lambda c: c.path[:1] == (SIDEBAR,)),
+            ("was not there before", lambda c: c.repeated),
+            ("is no heading, duration or count", lambda c: only_accompanies(c.text)),
             ("grew", lambda c: not c.grew),
+            ("is in no coloured box or text area", lambda c: c.weak),
             ("is in a chat message", lambda c: not c.in_chat_message),
             ("is longer", lambda c: -len(c.text)),
             ("came later", lambda c: -c.order),
@@ -157,33 +225,19 @@ def containers_around(page: Page, path: Path) -> frozenset[Path]:
     return frozenset(block.path for block in page.ancestors(path))
 
 
-def answer_text(node: Node) -> str | None:
-    """The text of an element that could be an answer by its kind; None for all others."""
-    if node.is_block or node.kind not in _BODIES:
-        return None
-    if node.kind == "markdown" and (
-        node.content.is_caption or node.content.element_type in (_CAPTION, _DIVIDER)
-    ):
-        return None
-    return str(getattr(node.content, _BODIES[node.kind]))
+def _blocks_called(page: Page, wanted: str) -> list[Path]:
+    """The blocks with this key or name, else those whose name contains it, else those of this kind."""
+    blocks = [node for node in page if node.is_block]
 
+    def names(block: Node) -> list[str]:
+        return [str(getattr(block.content, name, "")) for name in _NAMES]
 
-def texts_of(nodes: Iterable[Node]) -> Counter[str]:
-    """How often each text (without cursor) stands on a page, whoever wrote it."""
-    texts = (answer_text(node) for node in nodes)
-    return Counter(text for text in (without_cursor(t) for t in texts if t) if text)
-
-
-def without_cursor(text: str) -> str:
-    """The text without what an app puts at its end while it grows: cursor, blanks, closing tags."""
-    while True:
-        text = text.rstrip(_CURSORS)
-        if not text.endswith(">"):
-            return text
-        start = text.rfind("<", max(0, len(text) - _LONGEST_TAG))
-        if start < 0 or not (text[start + 1 : start + 2].isalpha() or text[start + 1 : start + 2] == "/"):
-            return text
-        text = text[:start]
+    folded = wanted.casefold()
+    return (
+        [block.path for block in blocks if block.key == wanted or wanted in names(block)]
+        or [block.path for block in blocks if any(folded in name.casefold() for name in names(block))]
+        or [block.path for block in blocks if block.kind == wanted]
+    )
 
 
 def _reformats(candidate: Candidate, successor: Candidate) -> bool:

@@ -1,7 +1,9 @@
 """What a simulated user has put into the page: it travels whole with every interaction."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from glm_locust.errors import ConfigError
 from glm_locust.protocols.streamlit.page import Page
 from glm_locust.protocols.streamlit.schema import Wire
 from glm_locust.protocols.streamlit.values import (
@@ -10,18 +12,91 @@ from glm_locust.protocols.streamlit.values import (
     default_state,
     files_state,
     rerun,
+    trigger_state,
     value_state,
 )
-from glm_locust.protocols.streamlit.widgets import Widget, widgets_of
+from glm_locust.protocols.streamlit.widgets import (
+    BUTTON_KIND,
+    PageError,
+    Widget,
+    WidgetQuery,
+    listed,
+    matching,
+    widgets_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A widget that the user sets before asking; a button is set to True: it is pressed."""
+
+    widget: WidgetQuery
+    value: WidgetValue
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A widget that has just been set; the triggers belong into the next message only."""
+
+    widget: Widget
+    triggers: tuple[Wire, ...] = ()
 
 
 class Inputs:
     """The values of the widgets that the user has touched; all others keep the app's defaults."""
 
-    def __init__(self, page: Page, url: str) -> None:
+    def __init__(self, page: Page, url: str, settings: Sequence[Setting] = ()) -> None:
         self._page = page
         self._url = url
+        self._settings = tuple(settings)
+        self._waiting = list(self._settings)
         self._states: dict[str, Wire] = {}
+
+    def begin(self) -> None:
+        """The page is loaded anew: nothing has been set on it yet."""
+        self._waiting = list(self._settings)
+
+    def set_next(self) -> Touched | None:
+        """Set the next widget that is to be set and is there; raises PageError for a wrong value."""
+        widgets = widgets_of(self._page)
+        for setting in self._waiting:
+            widget = matching(widgets, setting.widget)
+            if widget is None or widget.disabled:
+                continue
+            self._waiting.remove(setting)
+            if widget.kind == BUTTON_KIND:
+                return Touched(widget, (trigger_state(widget),))
+            self._set_as_told(widget, setting)
+            return Touched(widget)
+        return None
+
+    def press_again(self) -> Touched | None:
+        """The first button among the settings that is there: it may open what the question needs."""
+        widgets = widgets_of(self._page)
+        found = (matching(widgets, setting.widget) for setting in self._settings)
+        button = next((w for w in found if w is not None and w.kind == BUTTON_KIND and not w.disabled), None)
+        return None if button is None else Touched(button, (trigger_state(button),))
+
+    def set_all(self, *, strict: bool) -> None:
+        """Set what the app has changed back since, or shows only now.
+
+        Raises PageError for a wrong value and, if `strict`, for a widget that is not there.
+        """
+        widgets = widgets_of(self._page)
+        for setting in self._settings:
+            widget = matching(widgets, setting.widget)
+            if widget is not None and widget.kind != BUTTON_KIND:
+                self._set_as_told(widget, setting)
+                if setting in self._waiting:
+                    self._waiting.remove(setting)
+            elif widget is None and setting in self._waiting and strict:
+                raise PageError(f"no widget to set matches {setting.widget}; widgets: {listed(widgets)}")
+
+    def _set_as_told(self, widget: Widget, setting: Setting) -> None:
+        try:
+            self.set(widget, setting.value)
+        except ConfigError as error:
+            raise PageError(str(error)) from None
 
     def set(self, widget: Widget, value: WidgetValue) -> None:
         """Give a widget a value; raises ConfigError where it does not fit."""
@@ -71,7 +146,20 @@ class Inputs:
                 else:
                     self._states[widget.id] = default
 
-    def rerun(self, triggers: Iterable[Wire] = (), *, fragment_id: str = "", script_hash: str = "") -> bytes:
+    def rerun(
+        self,
+        triggers: Iterable[Wire] = (),
+        *,
+        fragment_id: str = "",
+        script_hash: str = "",
+        is_auto_rerun: bool = False,
+    ) -> bytes:
         """The message that runs the script with all these values."""
-        states = [*self._states.values(), *triggers]
-        return rerun(self._page, self._url, states, fragment_id=fragment_id, script_hash=script_hash)
+        return rerun(
+            self._page,
+            self._url,
+            [*self._states.values(), *triggers],
+            fragment_id=fragment_id,
+            script_hash=script_hash,
+            is_auto_rerun=is_auto_rerun,
+        )

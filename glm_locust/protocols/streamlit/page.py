@@ -7,8 +7,11 @@ part's nodes stale.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from glm_locust.errors import RemoteProtocolError, one_line
 from glm_locust.protocols.streamlit.schema import FINISHED_FRAGMENT, FINISHED_OK, Wire
@@ -20,8 +23,10 @@ MAIN, SIDEBAR, EVENT, BOTTOM = range(4)
 ALERT_ERROR = 1
 MAX_NODES = 50_000
 MAX_DEPTH = 64
+_MAX_UNKNOWN_KINDS = 20
 NO_REFERENCES_SINCE: Version = (1, 45)
 """From here on the server refers only to messages that a client says it has kept; we never say so."""
+_KEY = re.compile(r"\$\$[A-Z_]+-(?:[0-9a-f]{32}|[^-]*)-(.*)$", re.DOTALL)
 _REFERENCE_AGE_MARGIN = 2
 _DEFAULT_REFERENCE_AGE = 2
 
@@ -36,6 +41,14 @@ class Node:
     is_block: bool
     run: int
     fragment_id: str
+    id: str = ""
+    """Streamlit's own identifier; of blocks only those with a key have one."""
+
+    @property
+    def key(self) -> str | None:
+        """The app's `key=`."""
+        match = _KEY.match(self.id)
+        return None if match is None or match.group(1) == "None" else match.group(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,8 @@ class Page:
         self.run_fragments: tuple[str, ...] = ()
         """Fragments that the present run executes; empty for a run of the whole script."""
         self.missing_references = 0
+        self.not_understood: Counter[str] = Counter()
+        """Messages and elements of kinds that were unknown when this was written, by field number."""
         self._nodes: dict[Path, Node] = {}
         self._kept: dict[str, _Kept] = {}
         self._reference_age = _DEFAULT_REFERENCE_AGE
@@ -150,15 +165,31 @@ class Page:
                 # Transient elements (spinners since 1.53) lie over the page and take no place in it.
                 return None
         kind = holder.WhichOneof("type") or ("container" if is_block else "unknown")
+        if kind == "unknown":
+            self.note_unknown("element", holder)
         content = getattr(holder, kind, None)
         old = self._nodes.get(path)
         if old is not None and old.is_block and not (is_block and old.kind == kind):
             self._drop_children(path)
         if old is None and len(self._nodes) >= MAX_NODES:
             raise RemoteProtocolError(f"a page of more than {MAX_NODES} elements")
-        node = Node(path, kind, content, is_block, self.run, delta.fragment_id)
+        id_ = holder.id if is_block else getattr(content, "id", "")
+        node = Node(path, kind, content, is_block, self.run, delta.fragment_id, id_)
         self._nodes[path] = node
         return node
+
+    def note_unknown(self, what: str, message: Wire) -> None:
+        """A message or element whose kind the schema does not have."""
+        unknown = UnknownFieldSet(message)
+        if len(unknown) and len(self.not_understood) < _MAX_UNKNOWN_KINDS:
+            self.not_understood[f"{what} {unknown[0].field_number}"] += 1
+
+    def news(self) -> str:
+        """What of the page was not understood, as the beginning of a sentence; empty for nothing."""
+        if not self.not_understood:
+            return ""
+        version = ".".join(map(str, self.version))
+        return f"not understood of Streamlit {version}: {', '.join(sorted(self.not_understood))}; "
 
     def find_page(self, wanted: str) -> PageName | None:
         """The page with this name or URL path, without regard to case."""
@@ -173,7 +204,7 @@ class Page:
         # The server believes that we have this message: what stands at its place is most likely it.
         old = self._nodes.get(path)
         if old is not None:
-            self._nodes[path] = Node(path, old.kind, old.content, old.is_block, self.run, old.fragment_id)
+            self._nodes[path] = replace(old, run=self.run)
 
     def _drop_children(self, path: Path) -> None:
         depth = len(path)

@@ -12,11 +12,12 @@ from enum import Enum, auto
 
 from glm_locust.errors import one_line
 from glm_locust.protocols.session import Command, HttpPut, SendMessage
-from glm_locust.protocols.streamlit.answer import AnswerFinder, Candidate, containers_around, texts_of
+from glm_locust.protocols.streamlit.answer import AnswerFinder, AnswerQuery, Candidate, containers_around
 from glm_locust.protocols.streamlit.inputs import Inputs
 from glm_locust.protocols.streamlit.multipart import multipart
 from glm_locust.protocols.streamlit.page import Node, Page, error_of
 from glm_locust.protocols.streamlit.schema import Wire
+from glm_locust.protocols.streamlit.texts import shown_text, texts_of
 from glm_locust.protocols.streamlit.values import UploadedFile, chat_state, file_urls_request, trigger_state
 from glm_locust.protocols.streamlit.widgets import (
     PageError,
@@ -31,6 +32,7 @@ from glm_locust.protocols.streamlit.widgets import (
 from glm_locust.records import Accepted, Ended, ErrorKind, Outcome, Signal
 from glm_locust.workload.prompt import Prompt
 
+NO_PROMPT = "no widget takes a prompt: name one with prompt_widget, or set with values what brings one up"
 _SHOWN_TEXTS = 5
 
 
@@ -57,7 +59,9 @@ class Question:
         queries: WidgetQueries,
         *,
         request_id: str,
-        answer_in_expander: bool = False,
+        answer: AnswerQuery | None = None,
+        blur_rerun: bool = False,
+        last_answer: str = "",
     ) -> None:
         self.prompt = prompt
         self.step = Step.SETTLING
@@ -67,7 +71,9 @@ class Question:
         self._inputs = inputs
         self._queries = queries
         self._request_id = request_id
-        self._answer_in_expander = answer_in_expander
+        self._answer_query = answer or AnswerQuery()
+        self._blur_rerun = blur_rerun
+        self._last_answer = last_answer
         self.found = widgets_of(page)
         """The widgets on the page just before."""
         self.prompt_widget: Widget | None = None
@@ -81,6 +87,8 @@ class Question:
         self._fragment_id = ""
         self._run_started = False
         self._only_probes = False
+        self._pressed = False
+        """A button was pressed that opens what takes the prompt."""
         self._typed = False
         """The text went off in a run of its own, as when a person leaves the field."""
         self._by_upload = False
@@ -93,7 +101,12 @@ class Question:
         prompt = self._prompt_widget()
         uploads = self._uploads(prompt)
         if prompt is None and not uploads:
-            raise PageError(f"no widget takes a prompt; {self._seen()}")
+            opener = None if self._pressed else self._inputs.press_again()
+            if opener is None:
+                raise PageError(f"{NO_PROMPT}; {self._seen()}")
+            self._pressed = True
+            return [self._settle(opener.widget, opener.triggers)]
+        self._pressed = False
         if not uploads:
             self._inputs.detach_files()
             return self._submit()
@@ -119,6 +132,7 @@ class Question:
         if self._only_probes:
             self.step = Step.ENDED
             return
+        self._inputs.set_all(strict=False)
         prompt = self._prompt_widget()
         first, *_ = uploads = self.upload_widgets = self._uploads(prompt)
         if first.kind != "chat_input":
@@ -135,6 +149,7 @@ class Question:
     def _submit(self) -> list[Command]:
         """Send the question, or first the text where its button wants to see one."""
         self._by_upload = False
+        self._inputs.set_all(strict=True)
         text = self.prompt.text
         prompt = self.prompt_widget = self._prompt_widget()
         if prompt is not None and 0 < prompt.longest_text < len(text):
@@ -146,9 +161,10 @@ class Question:
         button = self.submit_widget = self._button(prompt, uploads)
         if prompt is not None:
             self._inputs.set(prompt, text)
-        if button is not None and button.disabled:
-            if self._typed or prompt is None:
-                raise PageError(f"{button} cannot be pressed; {self._seen()}")
+        if button is not None and button.disabled and (self._typed or prompt is None):
+            raise PageError(f"{button} cannot be pressed; {self._seen()}")
+        leaves_field = self._blur_rerun and prompt is not None and not prompt.form_id and not self._typed
+        if button is not None and prompt is not None and (button.disabled or leaves_field):
             self._typed = True
             return [self._settle(prompt)]
         pressed = button or prompt or uploads[0]
@@ -160,17 +176,18 @@ class Question:
     def _send_question(self, triggers: Iterable[Wire], widget: Widget) -> SendMessage:
         self._finder = AnswerFinder(
             self.prompt.text,
-            before=texts_of(self._page),
+            before=texts_of(self._page, self._answer_query.read),
             open_containers=containers_around(self._page, widget.path),
-            include_set_aside=self._answer_in_expander,
+            query=self._answer_query,
+            last_answer=self._last_answer,
         )
         self._await_run(Step.ANSWERING, widget)
         message = self._inputs.rerun(triggers, fragment_id=self._fragment_id)
         return SendMessage(message, submits=not self._by_upload)
 
-    def _settle(self, widget: Widget) -> SendMessage:
+    def _settle(self, widget: Widget, triggers: Iterable[Wire] = ()) -> SendMessage:
         self._await_run(Step.SETTLING, widget)
-        return SendMessage(self._inputs.rerun(fragment_id=self._fragment_id))
+        return SendMessage(self._inputs.rerun(triggers, fragment_id=self._fragment_id))
 
     def _await_run(self, step: Step, widget: Widget) -> None:
         self.step, self._run_started = step, False
@@ -216,6 +233,8 @@ class Question:
         if self.step is Step.SETTLING:
             if self._errors and self._prompt_widget() is None:
                 yield self.failed(ErrorKind.SERVER_ERROR, self._errors[0])
+            elif self._pressed:
+                yield from self.begin()
             else:
                 yield from self._submit()
         elif self.step is Step.ANSWERING:
@@ -252,7 +271,7 @@ class Question:
         elif self._by_upload and self._has_more_to_fill_in():
             yield from self._submit()
         else:
-            yield self.failed(ErrorKind.EMPTY, f"the script ended without an answer; {self._seen()}")
+            yield self.failed(ErrorKind.EMPTY, f"the script ended without an answer; {self._hint()}")
 
     def _choose(self) -> Candidate | None:
         return self._finder.choose(self._page) if self._finder is not None else None
@@ -274,11 +293,22 @@ class Question:
     def _button(self, prompt: Widget | None, uploads: list[Widget]) -> Widget | None:
         return submit_button(widgets_of(self._page), self._queries.submit, prompt, uploads)
 
+    def _hint(self) -> str:
+        page = self._page
+        seen = f"{shown_texts(page)}; widgets on the page: {listed(widgets_of(page))}"
+        return f"{page.news()}if a text is it, say answer = {{path = ...}}; {seen}"
+
     def _seen(self) -> str:
         return seen_on(self._page)
 
 
 def seen_on(page: Page) -> str:
-    """The widgets and some texts of a page in one line, for messages to people."""
-    texts = "; ".join(repr(one_line(text, 40)) for text in list(texts_of(page))[:_SHOWN_TEXTS])
-    return f"widgets on the page: {listed(widgets_of(page))}; texts: {texts or 'none'}"
+    """The widgets and some texts of a page with their paths, in one line, for messages to people."""
+    return f"{page.news()}widgets on the page: {listed(widgets_of(page))}; {shown_texts(page)}"
+
+
+def shown_texts(page: Page) -> str:
+    """The last texts of a page, each with its path."""
+    found = [(node.path, text) for node in page if (text := one_line(shown_text(node), 40))]
+    texts = [f"{'.'.join(map(str, path))} {text!r}" for path, text in found[-_SHOWN_TEXTS:]]
+    return f"texts: {'; '.join(texts) or 'none'}"

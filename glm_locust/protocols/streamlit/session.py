@@ -7,13 +7,14 @@ another follows and belongs to the same interaction. An interrupted run never en
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from glm_locust.errors import LocalProtocolError, RemoteProtocolError, one_line
 from glm_locust.protocols.session import Command, SendMessage
-from glm_locust.protocols.streamlit.inputs import Inputs
+from glm_locust.protocols.streamlit.answer import AnswerQuery
+from glm_locust.protocols.streamlit.inputs import Inputs, Setting
 from glm_locust.protocols.streamlit.page import Page, error_of
-from glm_locust.protocols.streamlit.question import Question, Step, seen_on
+from glm_locust.protocols.streamlit.question import NO_PROMPT, Question, Step, seen_on
 from glm_locust.protocols.streamlit.schema import (
     FINISHED_COMPILE_ERROR,
     FINISHED_EARLY_FOR_RERUN,
@@ -28,8 +29,10 @@ from glm_locust.protocols.streamlit.widgets import (
     upload_widgets,
     widgets_of,
 )
-from glm_locust.records import ErrorKind, Signal
+from glm_locust.records import Ended, ErrorKind, Signal
 from glm_locust.workload.prompt import Prompt
+
+_MAX_AUTO_RERUNS = 100
 
 
 class StreamlitSession:
@@ -45,7 +48,9 @@ class StreamlitSession:
         *,
         page: str | None = None,
         queries: WidgetQueries | None = None,
-        answer_in_expander: bool = False,
+        answer: AnswerQuery | None = None,
+        settings: Sequence[Setting] = (),
+        blur_rerun: bool = False,
     ) -> None:
         self.page = Page()
         self.lost_sessions = 0
@@ -56,11 +61,18 @@ class StreamlitSession:
         """The present question or, after its end, the one before."""
         self._wanted_page = page
         self._queries = queries or WidgetQueries()
-        self._answer_in_expander = answer_in_expander
-        self._inputs = Inputs(self.page, url)
+        self.answer_query = answer or AnswerQuery()
+        """What was said about the answer instead of leaving it to the rule."""
+        self._blur_rerun = blur_rerun
+        self._inputs = Inputs(self.page, url, settings)
         self._question: Question | None = None
         self._open = False
         self._opening_run = False
+        self._opening_fragment = ""
+        self._answered: tuple[str, str] = ("", "")
+        """The last question and its answer."""
+        self.auto_reruns: dict[str, float] = {}
+        """Fragments that want to be run again and again -> every how many seconds."""
         self._request_numbers = itertools.count(1)
 
     @property
@@ -93,8 +105,11 @@ class StreamlitSession:
     def open(self) -> list[Command]:
         """Ask for the first run of the page; the session is `idle` once it has ended."""
         self._open = self._opening_run = False
+        self._opening_fragment = ""
         self._question = None
         self.opening_errors.clear()
+        self.auto_reruns.clear()
+        self._inputs.begin()
         return [SendMessage(self._inputs.rerun())]
 
     def require(self, images: int) -> None:
@@ -102,7 +117,7 @@ class StreamlitSession:
         prompt = prompt_widget(self.widgets, self._queries.prompt)
         uploads = upload_widgets(self.widgets, self._queries.upload, prompt, images)
         if prompt is None and not uploads:
-            raise PageError(f"no widget takes a prompt; {seen_on(self.page)}")
+            raise PageError(f"{NO_PROMPT}; {seen_on(self.page)}")
 
     def ask(self, prompt: Prompt) -> list[Command]:
         """Begin one question; raises PageError where the page offers no way to ask it."""
@@ -126,8 +141,18 @@ class StreamlitSession:
                 raise
             taken = [self._question.failed(ErrorKind.PROTOCOL, str(error))]
         if self._question is not None and self._question.step is Step.ENDED:
+            self._answered = (
+                self._question.prompt.text,
+                next((signal.text for signal in taken if isinstance(signal, Ended)), ""),
+            )
             self._question = None
         return taken
+
+    def auto_rerun(self, fragment_id: str) -> list[Command]:
+        """Run a fragment of `auto_reruns` once more; none where it has stopped."""
+        if not self._open or fragment_id not in self.auto_reruns:
+            return []
+        return [SendMessage(self._inputs.rerun(fragment_id=fragment_id, is_auto_rerun=True))]
 
     def eof(self, detail: str = "connection closed by the server") -> list[Signal]:
         """The connection is gone; `detail` says how, in one line."""
@@ -156,7 +181,9 @@ class StreamlitSession:
             self._inputs,
             self._queries,
             request_id=f"upload-{next(self._request_numbers)}",
-            answer_in_expander=self._answer_in_expander,
+            answer=self.answer_query,
+            blur_rerun=self._blur_rerun,
+            last_answer=self._answered[1] if self._answered[0] == prompt.text else "",
         )
 
     def _take(self, raw: Wire) -> Iterator[Command | Signal]:
@@ -178,6 +205,14 @@ class StreamlitSession:
                 yield from self._session_event(message.session_event)
             case "auth_redirect":
                 yield from self._page_failed("the page asks for a login")
+            case "auto_rerun":
+                if message.auto_rerun.interval > 0 and len(self.auto_reruns) < _MAX_AUTO_RERUNS:
+                    self.auto_reruns[message.auto_rerun.fragment_id] = message.auto_rerun.interval
+            case "stop_auto_rerun":
+                for fragment_id in message.stop_auto_rerun.fragment_ids:
+                    self.auto_reruns.pop(fragment_id, None)
+            case None:
+                self.page.note_unknown("message", message)
             case "page_not_found":
                 name = one_line(message.page_not_found.page_name, 80)
                 yield from self._page_failed(f"the app has no page {name!r}")
@@ -185,14 +220,17 @@ class StreamlitSession:
     def _new_session(self, message: Wire) -> Iterator[Signal]:
         known = self.page.session_id
         self.page.begin_run(message)
+        if not self.page.run_fragments:
+            self.auto_reruns.clear()  # a run of the whole script asks for them anew
         if known and self.page.session_id != known:
             # The server has forgotten us: what was uploaded is gone, and so are all values.
             self.lost_sessions += 1
             self._inputs.forget_all()
         if self._question is not None:
             yield from self._question.run_started()
-        elif not self._open and not self.page.run_fragments:
+        elif not self._open and self._is_opening_run():
             self._opening_run = True
+            self.opening_errors.clear()
 
     def _delta(self, message: Wire) -> Iterator[Signal]:
         node = self.page.place(message)
@@ -228,7 +266,22 @@ class StreamlitSession:
             elif page.script_hash != self.page.script_hash:
                 yield SendMessage(self._inputs.rerun(script_hash=page.script_hash))
                 return
+        try:
+            while (touched := self._inputs.set_next()) is not None:
+                # Outside a form every change runs the script, which may show further widgets.
+                if touched.triggers or not touched.widget.form_id:
+                    self._opening_fragment = touched.widget.node.fragment_id
+                    yield SendMessage(
+                        self._inputs.rerun(touched.triggers, fragment_id=self._opening_fragment)
+                    )
+                    return
+        except PageError as error:
+            self.opening_errors.append(str(error))
         self._open = True
+
+    def _is_opening_run(self) -> bool:
+        fragments = self.page.run_fragments
+        return not fragments or self._opening_fragment in fragments
 
     def _session_event(self, event: Wire) -> Iterator[Signal]:
         if event.WhichOneof("type") == "script_compilation_exception":

@@ -66,6 +66,15 @@ def value_state(widget: Widget, value: WidgetValue, version: Version) -> Wire:
         texts = [_option(widget, options, item) for item in given]
         in_numbers = field.startswith(("int", "double"))
         values = [options.index(text) if in_numbers else text for text in texts]
+    elif kind == "date_input":
+        # The browser's form of a date; a person writes the one of ISO 8601.
+        values = [str(item).replace("-", "/") for item in given]
+    elif field in ("double_value", "double_array_value"):
+        values = [_number(widget, item) for item in given]
+    elif field == "bool_value" and not all(isinstance(item, bool) for item in given):
+        raise ConfigError(f"{widget}: expected true or false, got {value!r}")
+    elif field == "string_value":
+        values = [str(item) for item in given]
     try:
         if field.endswith("_array_value"):
             getattr(state, field).SetInParent()
@@ -119,7 +128,13 @@ def chat_state(widget: Widget, text: str, files: Sequence[UploadedFile], version
 
 
 def rerun(
-    page: Page, url: str, states: Iterable[Wire], *, fragment_id: str = "", script_hash: str = ""
+    page: Page,
+    url: str,
+    states: Iterable[Wire],
+    *,
+    fragment_id: str = "",
+    script_hash: str = "",
+    is_auto_rerun: bool = False,
 ) -> bytes:
     """The message that makes the script run with these widget states.
 
@@ -131,6 +146,7 @@ def rerun(
     client.page_script_hash = script_hash or page.script_hash
     if fragment_id:
         client.fragment_id = fragment_id
+        client.is_auto_rerun = is_auto_rerun
     context = client.context_info
     context.timezone = "UTC"
     context.timezone_offset = 0
@@ -158,12 +174,19 @@ def _uploader_state(files: Iterable[UploadedFile]) -> Wire:
     return state
 
 
+def _number(widget: Widget, item: object) -> float:
+    if isinstance(item, bool) or not isinstance(item, int | float):
+        raise ConfigError(f"{widget}: expected a number, got {item!r}")
+    return item
+
+
 def _options(widget: Widget) -> list[str]:
     options = getattr(widget.node.content, "options", ())
     return [getattr(option, "content", option) for option in options]
 
 
 def _option(widget: Widget, options: list[str], wanted: object) -> str:
-    if isinstance(wanted, str) and wanted in options:
-        return wanted
+    text = str(wanted)
+    if text in options:
+        return text
     raise ConfigError(f"{widget} has no option {wanted!r}; it has {', '.join(map(repr, options[:20]))}")

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from glm_locust.errors import GlmLocustError, one_line
-from glm_locust.protocols.streamlit.page import BOTTOM, MAIN, Node, Path
+from glm_locust.protocols.streamlit.page import SIDEBAR, Node, Path
 from glm_locust.protocols.streamlit.rule import Rule
 
 TEXT_KINDS = ("text_area", "text_input")
@@ -54,7 +54,6 @@ SHOWN_WIDGETS = 12
 PASSWORD_INPUT = 1
 ACCEPTS_ONE_FILE = 1
 
-_KEY = re.compile(r"\$\$[A-Z_]+-(?:[0-9a-f]{32}|[^-]*)-(.*)$", re.DOTALL)
 _ASKING = re.compile(
     r"prompt|question|query|ask|message|instruction|chat|提示|问题|提问|输入|指令|请问", re.IGNORECASE
 )
@@ -63,7 +62,8 @@ _NOT_ASKING = re.compile(
 )
 _SENDING = re.compile(
     r"generat|submit|send|ask|run|analy[sz]|describ|answer|predict|start|infer|go\b|chat|recogni[sz]|"
-    r"提交|发送|生成|分析|提问|运行|开始|识别|推理|回答",
+    r"summari[sz]|translat|search|compar|explain|extract|classif|detect|process|"
+    r"提交|发送|生成|分析|提问|运行|开始|识别|推理|回答|总结|翻译|搜索|对比",
     re.IGNORECASE,
 )
 _NOT_SENDING = re.compile(
@@ -86,14 +86,17 @@ class WidgetQuery:
     label: str | None = None
     key: str | None = None
     index: int = 0
+    name: str | None = None
+    """The key or the label."""
 
     @property
     def given(self) -> bool:
         """Whether anything is asked for."""
-        return bool(self.kind or self.label or self.key or self.index)
+        return bool(self.kind or self.label or self.key or self.index or self.name)
 
     def __str__(self) -> str:
-        named = (("kind", self.kind), ("label", self.label), ("key", self.key), ("index", self.index or None))
+        told = ("name", "kind", "label", "key", "index")
+        named = [(name, getattr(self, name) or None) for name in told]
         return ", ".join(f"{name} {value!r}" for name, value in named if value is not None)
 
 
@@ -111,13 +114,12 @@ class Widget:
     @property
     def id(self) -> str:
         """Streamlit's own identifier; differs between versions and changes with the app's parameters."""
-        return str(self.node.content.id)
+        return self.node.id
 
     @property
     def key(self) -> str | None:
         """The app's `key=`."""
-        match = _KEY.match(self.id)
-        return None if match is None or match.group(1) == "None" else match.group(1)
+        return self.node.key
 
     @property
     def label(self) -> str:
@@ -147,8 +149,8 @@ class Widget:
 
     @property
     def in_main(self) -> bool:
-        """In the main area or the bar at the bottom, not the sidebar."""
-        return self.path[:1] in ((MAIN,), (BOTTOM,))
+        """In the main area, the bar at the bottom or a dialog, not the sidebar."""
+        return self.path[:1] != (SIDEBAR,)
 
     @property
     def takes_files(self) -> int:
@@ -326,22 +328,30 @@ def _is_password(widget: Widget) -> bool:
     return widget.kind == "text_input" and widget.node.content.type == PASSWORD_INPUT
 
 
-def _named(widgets: Sequence[Widget], query: WidgetQuery, purpose: str) -> Widget:
-    def matching(same_label: Callable[[str, str], bool]) -> list[Widget]:
+def matching(widgets: Sequence[Widget], query: WidgetQuery) -> Widget | None:
+    """The widget that the query names; None for none."""
+
+    def found(same: Callable[[str, str], bool]) -> list[Widget]:
         return [
             w
             for w in widgets
             if (query.kind is None or w.kind == query.kind)
             and (query.key is None or w.key == query.key)
-            and (query.label is None or same_label(query.label, w.label))
+            and (query.label is None or same(query.label, w.label))
+            and (query.name is None or w.key == query.name or same(query.name, w.label))
         ]
 
     # Labels carry icons and markup: a label that merely contains the wanted one will do, if none is equal.
-    found = matching(lambda wanted, label: wanted == label.strip()) or matching(
+    fitting = found(lambda wanted, label: wanted.strip() == label.strip()) or found(
         lambda wanted, label: wanted.casefold() in label.casefold()
     )
-    if not -len(found) <= query.index < len(found):
+    return fitting[query.index] if -len(fitting) <= query.index < len(fitting) else None
+
+
+def _named(widgets: Sequence[Widget], query: WidgetQuery, purpose: str) -> Widget:
+    widget = matching(widgets, query)
+    if widget is None:
         raise PageError(
             f"no widget for the {purpose} matches {query}; widgets on the page: {listed(widgets)}"
         )
-    return found[query.index]
+    return widget

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from glm_locust.protocols.streamlit import StreamlitSession
+from glm_locust.protocols.streamlit import AnswerQuery, StreamlitSession
 from glm_locust.protocols.streamlit.answer import without_cursor
 from glm_locust.records import Ended, ErrorKind, Outcome, Output
 from glm_locust.workload.prompt import Prompt
@@ -258,13 +258,13 @@ def test_a_failure_without_an_answer_says_what_was_on_the_page() -> None:
     (ended,) = session.receive(finished())
     assert isinstance(ended, Ended)
     assert ended.detail == (
-        "the script ended without an answer; "
-        "widgets on the page: chat_input 'Ask'; texts: 'Welcome to the demo'"
+        "the script ended without an answer; if a text is it, say answer = {path = ...}; "
+        "texts: 0.0 'Welcome to the demo'; widgets on the page: chat_input 'Ask'"
     )
 
 
 def test_inside_an_expander_by_option() -> None:
-    session = StreamlitSession("http://127.0.0.1/", answer_in_expander=True)
+    session = StreamlitSession("http://127.0.0.1/", answer=AnswerQuery(in_expander=True))
     session.open()
     for frame in (started(), CHAT, finished()):
         session.receive(frame)

@@ -54,8 +54,8 @@ def test_values_by_version(kind: str, fields: Any, value: Any, version: str, nam
     ("kind", "fields", "value", "says"),
     [
         ("selectbox", {"options": OPTIONS}, "pink", "has no option 'pink'; it has 'red', 'green', 'blue'"),
-        ("number_input", {}, "seven", "'seven' is not a value for it"),
-        ("slider", {}, ["low"], "is not a value for it"),
+        ("number_input", {}, "seven", "expected a number, got 'seven'"),
+        ("slider", {}, ["low"], "expected a number, got 'low'"),
         ("button", {}, True, "a button widget takes no value"),
     ],
 )
