@@ -103,6 +103,14 @@ class _Images:
         return self._read[name]
 
 
+def load_image(path: str | Path) -> Image:
+    """One image file, PNG or JPEG; raises ConfigError where it is none."""
+    try:
+        return _image(Path(path).expanduser(), str(path))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Lines that are not blank, numbered from 1."""
     try:

@@ -12,6 +12,7 @@ from glm_locust.errors import ConfigError, ExitCode, GlmLocustError
 
 COMMANDS = {
     "compare": "compare a Streamlit page with the API of the same model",
+    "ask": "ask one question by hand and see what comes of it",
     "testbed": "run the simulated model server with its page and Jupyter proxy",
     "report": "write the report of a run again from its run.jsonl",
     "recover": "rebuild a run from the spools of its workers",
