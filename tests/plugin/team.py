@@ -98,7 +98,11 @@ class Team:
         return [line.split()[1] for line in self.log.read_text().splitlines() if line.startswith("finished")]
 
     def wait_for_answers(self, count: int) -> None:
-        until(lambda: len(self.answered()) >= count, f"{count} answers; master: {self.said()[-2000:]}")
+        def there() -> bool:
+            assert self.processes["master"].poll() is None, self.said()[-3000:]
+            return len(self.answered()) >= count
+
+        until(there, f"{count} answers")
 
     @property
     def run_dirs(self) -> list[Path]:
