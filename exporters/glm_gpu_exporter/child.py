@@ -47,7 +47,7 @@ class Outbox(threading.Thread):
             while not self._done.wait(FLUSH_PERIOD_S):
                 self._flush()
             self._flush()
-        except (BrokenPipeError, ValueError):
+        except BrokenPipeError:
             self._stopping.set()
 
     def finish(self) -> None:
@@ -79,22 +79,23 @@ def _serves_no_purpose(samplers: list[GpuSampler], renew_after_s: float) -> bool
     if not samplers or any(sampler.stuck() for sampler in samplers):
         return False
     now = time.monotonic()
-    bad = [sampler for sampler in samplers if sampler.fault is not None and sampler.bad_since is not None]
-    bad_for_s = [now - sampler.bad_since for sampler in bad if sampler.bad_since is not None]
-    if len(bad) == len(samplers):
-        codes = {sampler.fault.code for sampler in bad if sampler.fault is not None}
-        return min(bad_for_s) > ALL_BAD_S and bool(codes & policy.CURED_BY_A_NEW_PROCESS)
+    bad_for_s = [now - sampler.bad_since for sampler in samplers if sampler.bad_since is not None]
+    codes = {sampler.fault.code for sampler in samplers if sampler.fault is not None}
+    all_bad = len(bad_for_s) == len(samplers) and min(bad_for_s) > ALL_BAD_S
+    if all_bad and codes & policy.CURED_BY_A_NEW_PROCESS:
+        return True
     # A GPU that has come back on the bus is seen only after every use of the library has ended.
     return any(span > renew_after_s for span in bad_for_s)
 
 
 def _sample(count: int, period_s: float, renew_after_s: float, outbox: Outbox, stop: threading.Event) -> None:
     samplers = [GpuSampler(index, period_s, outbox.put, stop) for index in range(count)]
-    threads: list[threading.Thread] = [*samplers, XidWatch(count, outbox.put, stop)]
+    xid_watch = XidWatch(count, outbox.put, stop)
+    threads: list[threading.Thread] = [*samplers, xid_watch]
     for thread in threads:
         thread.start()
     while not stop.wait(0.25):
-        if _serves_no_purpose(samplers, renew_after_s):
+        if not xid_watch.stuck() and _serves_no_purpose(samplers, renew_after_s):
             stop.set()
     for thread in threads:
         thread.join()

@@ -44,12 +44,15 @@ class Device:
         self._buffered_upto_us: dict[str, int] = {}
 
     def fast(self) -> dict[str, float]:
-        """The values of every reading of a cycle that succeeds."""
-        return self._read(self._fast)
+        """The values of every reading of a cycle that succeeds; decides whether the handle lives."""
+        values, suspect = self._read(self._fast)
+        if suspect and not values:
+            raise suspect
+        return values
 
     def slow(self) -> dict[str, float]:
         """The values of every reading of once a second that succeeds."""
-        return self._read(self._slow)
+        return self._read(self._slow)[0]
 
     def in_use(self, way: nvml.Way) -> bool:
         """Whether readings are taken in this way."""
@@ -95,7 +98,8 @@ class Device:
             except NvmlError as fault:
                 self.errors[(fault.call, fault.code)] += 1
 
-    def _read(self, slots: Iterable[_Slot]) -> dict[str, float]:
+    def _read(self, slots: Iterable[_Slot]) -> tuple[dict[str, float], NvmlError | None]:
+        """The values, and the first failure that may be that of one sensor or of the whole GPU."""
         # This runs 20 times a second for every GPU: no call more than needed.
         values: dict[str, float] = {}
         suspect: NvmlError | None = None
@@ -117,9 +121,7 @@ class Device:
                     if self._strikes:
                         self._strikes.pop(way.call, None)
                 break
-        if suspect and not values:
-            raise suspect
-        return values
+        return values, suspect
 
     def _attempt(self, call: str, function: Callable[..., Result], *arguments: Any) -> Result | None:
         """The result of one call, or None where the policy lets the failure pass."""
@@ -128,7 +130,11 @@ class Device:
         try:
             result = function(*arguments)
         except nvml.ReturnedError as error:
-            self._failed(call, error.value)
+            try:
+                self._failed(call, error.value)
+            except NvmlError as dead:
+                if dead.code not in policy.FAULT_OF_ONE_CALL:
+                    raise
             return None
         self._strikes.pop(call, None)
         return result

@@ -19,7 +19,8 @@ STUCK_AFTER_S = 1.0
 class GpuSampler(threading.Thread):
     """Samples one GPU until told to stop, taking a new handle after a pause whenever the old one dies.
 
-    ``fault`` is what made the last cycle fail, None while the GPU answers.
+    ``fault`` is what made the last cycle fail, None while the GPU answers; ``bad_since`` (monotonic
+    seconds) is when it last answered, None while it does.
     """
 
     def __init__(
@@ -43,6 +44,14 @@ class GpuSampler(threading.Thread):
 
     def run(self) -> None:
         """Sample until told to stop."""
+        try:
+            self._run()
+        finally:
+            # Reached without being told to stop only by a mistake of ours: then this GPU is bad from now on.
+            self._cycle_began = None
+            self.bad_since = self.bad_since or time.monotonic()
+
+    def _run(self) -> None:
         device: Device | None = None
         while not self._stopping.is_set():
             self._cycle_began = time.monotonic()

@@ -9,6 +9,7 @@ from glm_gpu_exporter.nvml import NvmlError
 from glm_gpu_exporter.rows import Row
 
 WAIT_MS = 500
+STUCK_AFTER_S = 1.0
 RENEW_AFTER_S = 30.0
 """A GPU that could not be registered (it was lost, say) is tried again with a new set."""
 
@@ -22,11 +23,18 @@ class XidWatch(threading.Thread):
         self._emit = emit
         self._stopping = stop
         self._unsupported: set[int] = set()
+        self._call_began: float | None = None
+
+    def stuck(self) -> bool:
+        """Whether a driver call has not come back for a long time."""
+        began = self._call_began
+        return began is not None and time.monotonic() - began > WAIT_MS / 1000 + STUCK_AFTER_S
 
     def run(self) -> None:
         """Wait for events until told to stop."""
         backoff = policy.Backoff(0.1, 5.0)
         while not self._stopping.is_set() and len(self._unsupported) < self._count:
+            self._call_began = time.monotonic()
             try:
                 events = nvml.XidEvents()
                 try:
@@ -39,8 +47,10 @@ class XidWatch(threading.Thread):
             except NvmlError as fault:
                 self._failed(None, fault)
                 if policy.verdict(fault.code) is policy.Verdict.DISABLE:
-                    return
+                    break
+                self._call_began = None
                 self._stopping.wait(backoff.pause_s())
+        self._call_began = None
 
     def _register(self, events: nvml.XidEvents) -> bool:
         """Whether some GPU has to be tried again later."""
@@ -60,6 +70,7 @@ class XidWatch(threading.Thread):
 
     def _wait(self, events: nvml.XidEvents, until: float, backoff: policy.Backoff) -> None:
         while not self._stopping.is_set() and time.monotonic() < until:
+            self._call_began = time.monotonic()
             found = events.wait(WAIT_MS)
             backoff.reset()
             if found is not None:

@@ -223,5 +223,5 @@ class Exporter:
         self._process.send_signal(number)
         code = self._process.wait(DEADLINE_S)
         for reader in self._readers:
-            reader.join(DEADLINE_S)
+            reader.join(2.0)  # a child that hangs in the driver keeps the log open
         return code

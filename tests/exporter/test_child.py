@@ -71,6 +71,11 @@ def test_it_makes_room_for_a_new_process_when_a_gpu_stays_away(child: Child, jou
     assert child.process.wait(DEADLINE_S) == 0
 
 
+def test_it_makes_room_when_all_gpus_stay_away(child: Child, journal: Journal) -> None:
+    journal.add("*.fails = 15")
+    assert child.process.wait(DEADLINE_S) == 0
+
+
 def test_it_makes_room_when_the_library_has_gone_bad_for_all(child: Child, journal: Journal) -> None:
     journal.add("*.fails = 18")
     assert child.process.wait(DEADLINE_S) == 0

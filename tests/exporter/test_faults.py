@@ -194,7 +194,31 @@ def test_what_one_call_does_not_give_is_missing_alone_and_named(
     assert scrape.one("gpu_nvml_errors_total", gpu="0", call=function, code=str(code)) == 1
 
 
-def test_one_broken_sensor_does_not_take_the_gpu_down(start: Start, journal: Journal) -> None:
+@pytest.mark.parametrize(
+    ("function", "metric"),
+    [
+        ("nvmlDeviceGetUtilizationRates", "gpu_utilization_ratio"),
+        ("nvmlDeviceGetTemperature", "gpu_temperature_celsius"),
+        ("nvmlDeviceGetComputeRunningProcesses_v3", "gpu_process_memory_bytes"),
+        ("nvmlGpmSampleGet", "gpu_sm_active_ratio"),
+    ],
+)
+def test_one_broken_sensor_makes_its_value_absent_and_nothing_else(
+    start: Start, journal: Journal, function: str, metric: str
+) -> None:
+    journal.add("0.procs = 1:5", "0.gpm = 1", "0.gpm.2 = 50")
+    exporter = start()
+    exporter.wait_for("the value", lambda s: s.all(metric) and s.all("gpu_power_limit_watts"))
+    journal.add(f"0.ret.{function} = 999")
+    exporter.wait_for("the value is gone", lambda s: not s.all(metric))
+    scrape = exporter.scrape()
+    assert scrape.one("gpu_up", gpu="0") == 1
+    assert scrape.all("gpu_power_watts")
+    exporter.wait_for("the failure is counted", lambda s: s.all("gpu_nvml_errors_total", code="999"))
+    assert not any("gives no values" in line for line in exporter.log)
+
+
+def test_a_sensor_that_stays_broken_is_left_alone(start: Start, journal: Journal) -> None:
     exporter = start()
     exporter.wait_for_gpus(1)
     journal.add("0.ret.nvmlDeviceGetTotalEnergyConsumption = 999")
