@@ -7,8 +7,8 @@ from pathlib import Path
 from glm_locust.errors import ConfigError, GlmLocustError
 from glm_locust.layers import TruthLine, decode_truth_line
 from glm_locust.records import CODEC_VERSION, RequestRecord, RunFooter, RunHeader, decode_line
+from glm_locust.sinks import FOOTER_FILE, RUN_FILE
 
-RUN_FILE = "run.jsonl"
 TRUTH_FILE = "truth.jsonl"
 
 
@@ -45,6 +45,11 @@ def read_run(run_dir: Path, admit: Callable[[RequestRecord], None]) -> RunEnds:
             for number, data in enumerate(file, start=2):
                 if data.strip():
                     _take(ends, number, data, admit)
+        beside = run_dir / FOOTER_FILE
+        if ends.footer is None and beside.exists():
+            # The disk was too full for the footer where it belongs.
+            for data in beside.read_bytes().splitlines(keepends=True):
+                _take(ends, 0, data, admit)
     except FileNotFoundError:
         raise ConfigError(f"{run_dir}: not a run directory, it holds no {RUN_FILE}") from None
     except OSError as error:

@@ -150,3 +150,13 @@ def test_the_command_writes_the_report_and_says_where(
     assert capsys.readouterr().out.strip() == str(tmp_path / "report.html")
     for name in ("summary.json", "summary.md", "report.html"):
         assert (tmp_path / name).stat().st_size > 1000
+
+
+def test_a_footer_beside_the_run_counts(run: Run, tmp_path: Path) -> None:
+    write(run, tmp_path)
+    path = tmp_path / "run.jsonl"
+    *lines, footer = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines))
+    (tmp_path / "footer.jsonl").write_bytes(footer)
+    write_report(tmp_path)
+    assert summary_of(tmp_path)["run"]["partial"] is False
