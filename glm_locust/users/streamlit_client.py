@@ -3,16 +3,16 @@
 import base64
 import contextlib
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
 import gevent
 
-from glm_locust.config import WebTarget, WidgetChoice
+from glm_locust.config import WebTarget
 from glm_locust.errors import ConfigError, LocalProtocolError
 from glm_locust.protocols import Command, HttpPut, SendMessage
-from glm_locust.protocols.streamlit import PageError, StreamlitSession, WidgetQueries, WidgetQuery
+from glm_locust.protocols.streamlit import PageError, StreamlitSession
 from glm_locust.records import Ended, ErrorKind, Measurement, Output, Signal
 from glm_locust.transport.clock import now_ns
 from glm_locust.transport.deadline import overdue_line
@@ -20,6 +20,9 @@ from glm_locust.transport.exchange import Exchange
 from glm_locust.transport.failures import Step, explain
 from glm_locust.transport.observer import Observer
 from glm_locust.transport.websocket import BROKEN, ClosedError, Message, WebSocket
+from glm_locust.users.streamlit_assets import Loaded, PageAssets
+from glm_locust.users.streamlit_choices import session_for
+from glm_locust.users.streamlit_fragments import FragmentTimer
 from glm_locust.users.streamlit_pace import Pace
 from glm_locust.users.streamlit_page import PageFaultError, StreamlitPage
 from glm_locust.workload.prompt import Image, Prompt
@@ -57,15 +60,9 @@ class StreamlitClient:
     ) -> None:
         self._deadlines = target.deadlines
         self._page = StreamlitPage(target, observer=observer)
-        self._session = StreamlitSession(
-            f"{self._page.base_url}/",
-            page=target.page,
-            queries=WidgetQueries(
-                prompt=_query(target.prompt_widget),
-                upload=_query(target.upload_widget),
-                submit=_query(target.submit_widget),
-            ),
-        )
+        self._session = session_for(target, self._page.base_url)
+        self._fragments = FragmentTimer(self._session, active=target.auto_rerun)
+        self._assets = PageAssets(self._page) if target.load_assets else None
         self._on_text = on_text
         self._told: str | None = None
         """The candidate whose text was handed over last."""
@@ -75,6 +72,11 @@ class StreamlitClient:
     def session(self) -> StreamlitSession:
         """The tab itself: its page, its widgets, how often the server forgot it."""
         return self._session
+
+    @property
+    def loads(self) -> Sequence[Loaded]:
+        """What was loaded beside the websocket, where the target says so."""
+        return self._assets.loads if self._assets is not None else ()
 
     @property
     def connected(self) -> bool:
@@ -125,9 +127,11 @@ class StreamlitClient:
             return
         self._drop()
         try:
+            if self._assets is not None:
+                self._assets.load_page()
             self._socket = self._page.connect(self._session.page.session_id, self._session.page.version)
             self._carry_out(self._session.open(), self._socket)
-            self._wait_for_page(self._socket, "the end of its first run")
+            self._wait_for_page(self._socket, "its first run did not end")
         except BROKEN as error:
             failure = explain(error, Step.AWAIT)
             self._drop()
@@ -195,7 +199,7 @@ class StreamlitClient:
         try:
             self._carry_out(commands, socket, measurement, pace)
             while measurement.ended is None:
-                message = socket.receive(pace.due(awaits_run=self._session.awaits_run))
+                message = self._receive(socket, pace.due(awaits_run=self._session.awaits_run))
                 if message is None:
                     kind, detail = pace.overdue(awaits_run=self._session.awaits_run)
                     measurement.fail(kind, detail, now_ns())
@@ -207,6 +211,8 @@ class StreamlitClient:
             measurement.bytes_out += socket.bytes_out - bytes_out
         if measurement.ended.kind is ErrorKind.PROTOCOL:
             self._drop()  # nobody knows what the rest of this connection would mean
+        elif self._assets is not None:
+            self._assets.load_media(self._session.page)
 
     def _take(self, message: Message, socket: WebSocket, measurement: Measurement, pace: Pace) -> None:
         for result in self._session.receive(message.data):
@@ -283,12 +289,12 @@ class StreamlitClient:
         assert socket is not None
         try:
             self._carry_out(self._session.probe_upload(_PROBE), socket)
-            self._wait_for_page(socket, "the addresses for an upload")
+            self._wait_for_page(socket, "no address for an upload came")
         except BROKEN as error:
             failure = explain(error, Step.AWAIT)
             raise PageFaultError(failure.kind, self.hide(_words(error, failure.detail))) from None
 
-    def _wait_for_page(self, socket: WebSocket, what: str) -> None:
+    def _wait_for_page(self, socket: WebSocket, otherwise: str) -> None:
         begun_ns = now_ns()
         while not self._session.idle:
             starting = self._session.awaits_run
@@ -297,27 +303,35 @@ class StreamlitClient:
                 limit_s = min(limit_s, self._deadlines.script_start_s)
             message = socket.receive(begun_ns + int(limit_s * 1e9))
             if message is None:
-                late = "its script did not start" if starting else f"{what} did not come"
+                late = "its script did not start" if starting else otherwise
                 name = "script_start_s" if starting else "first_output_s"
                 raise PageFaultError(ErrorKind.TIMEOUT_FIRST_OUTPUT, overdue_line(late, limit_s, name))
             for result in self._session.receive(message.data):
                 if isinstance(result, Ended):
                     raise PageFaultError(result.kind or ErrorKind.PROTOCOL, self.hide(result.detail or ""))
                 self._carry_out([result], socket)
+                begun_ns = now_ns()  # one more run of the script, which may take as long
 
     def _listen(self, socket: WebSocket, until_ns: int) -> None:
-        while (message := socket.receive(until_ns)) is not None:
+        while (message := self._receive(socket, until_ns)) is not None:
             self._session.receive(message.data)
+
+    def _receive(self, socket: WebSocket, until_ns: int) -> Message | None:
+        """The next message, None once `until_ns` has passed; fragments run meanwhile as they are due."""
+        while True:
+            due_ns = self._fragments.next_ns(now_ns())
+            message = socket.receive(min(until_ns, due_ns))
+            if message is not None or now_ns() < due_ns:
+                return message
+            self._carry_out(self._fragments.take_due(now_ns()), socket)
+            if until_ns <= due_ns:
+                return None
 
     def _drop(self) -> None:
         socket, self._socket = self._socket, None
         self._session.abandon()
         if socket is not None:
             socket.close()
-
-
-def _query(choice: WidgetChoice) -> WidgetQuery:
-    return WidgetQuery(choice.kind, choice.label, choice.key, choice.index)
 
 
 def _words(error: BaseException, otherwise: str) -> str:

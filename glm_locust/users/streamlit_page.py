@@ -24,6 +24,7 @@ from glm_locust.transport.exchange import Exchange
 from glm_locust.transport.failures import explain
 from glm_locust.transport.observer import Observer
 from glm_locust.transport.tls import shared_context
+from glm_locust.users.streamlit_choices import secret_values
 
 HEALTH_PATH: Final = "/_stcore/health"
 CONFIG_PATH: Final = "/_stcore/host-config"
@@ -70,7 +71,7 @@ class StreamlitPage:
         cookies = {name: secret.read(f"cookie {name}") or "" for name, secret in target.cookies.items()}
         _refuse_unsendable({**target.headers, **cookies, "Jupyter token": self._token or ""})
         given = [value for name, value in target.headers.items() if name.lower() != "origin"]
-        self._secrets = [self._token or "", *given, *cookies.values()]
+        self._secrets = [self._token or "", *given, *cookies.values(), *secret_values(target)]
         self._headers = httpx.Headers({"Origin": self._server})
         if self._token is not None:
             self._headers["Authorization"] = f"token {self._token}"
@@ -144,6 +145,28 @@ class StreamlitPage:
             said = one_line(text, 120) if "<" not in text[:200] else ""
             line = self.hide(f"upload refused with HTTP status {status}{_hint(status, said)}")
             raise PageFaultError(kind, line, status)
+
+    def fetch(self, path: str) -> tuple[str, int]:
+        """One file as a browser loads it: its text, and its size on the wire; raises PageFaultError."""
+        exchange = Exchange()
+        limit_s = self.target.deadlines.first_output_s
+        try:
+            with gevent.Timeout(limit_s, TimeoutError(f"no answer within {limit_s:g} s")):
+                request = self._http.build_request(
+                    "GET", self.base_url + path, extensions={"exchange": exchange}
+                )
+                response = self._follow(request)
+                try:
+                    body = response.read()
+                finally:
+                    response.close()
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            failure = explain(error, exchange.step)
+            raise PageFaultError(failure.kind, self.hide(failure.detail)) from None
+        if response.is_error:
+            kind = kind_of_status(response.status_code) or ErrorKind.PROTOCOL
+            raise PageFaultError(kind, f"HTTP status {response.status_code}", response.status_code)
+        return body.decode(errors="replace"), response.num_bytes_downloaded
 
     def hide(self, text: str) -> str:
         """`text` without our token, cookies and header values, which a server may have echoed."""
