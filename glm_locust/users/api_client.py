@@ -178,15 +178,11 @@ class _Pace:
         """Which deadline passed."""
         limits, sent_ns = self.deadlines, self.exchange.sent_ns
         if sent_ns is not None and now_ns() >= sent_ns + _ns(limits.total_s):
-            return (
-                ErrorKind.TIMEOUT_TOTAL,
-                f"no end of the answer within {limits.total_s:g} s (deadline total_s)",
-            )
+            line = overdue_line("the answer did not end", limits.total_s, "total_s")
+            return ErrorKind.TIMEOUT_TOTAL, line
         if self.last_text_ns is None:
-            return (
-                ErrorKind.TIMEOUT_FIRST_OUTPUT,
-                f"no text within {limits.first_output_s:g} s (deadline first_output_s)",
-            )
+            line = overdue_line("no text came", limits.first_output_s, "first_output_s")
+            return ErrorKind.TIMEOUT_FIRST_OUTPUT, line
         return ErrorKind.TIMEOUT_STALL, overdue_line("no further text came", limits.stall_s, "stall_s")
 
 
