@@ -79,6 +79,11 @@ def pss_bytes(processes: Iterable[psutil.Process]) -> int:
     return total
 
 
+def now_s() -> float:
+    """For differences."""
+    return time.perf_counter()
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
