@@ -8,7 +8,6 @@ import gevent
 import httpx
 
 from glm_locust.config import ApiTarget, Deadlines
-from glm_locust.protocols import HttpPost
 from glm_locust.protocols.openai import OpenAISession
 from glm_locust.protocols.status import kind_of_status
 from glm_locust.records import Ended, ErrorKind, Measurement, Output, Signal
@@ -44,7 +43,7 @@ class ApiClient:
         self._client = self._server.open_client()
         self._on_text = on_text
         self._session = self._new_session(target.model)
-        self._ready: tuple[Prompt, HttpPost] | None = None
+        self._ready: _Question | None = None
 
     def check(self) -> None:
         """Settle which model to ask for; raises ConfigError where no question could be answered."""
@@ -52,23 +51,25 @@ class ApiClient:
         self._ready = None
 
     def prepare(self, prompt: Prompt) -> None:
-        """Build the request's body now, so that a following `ask` of this prompt need not."""
+        """Build the request now, so that a following `ask` of this prompt need not."""
         (post,) = self._session.ask(prompt)
-        self._ready = (prompt, post)
+        url = self._server.base_url + post.path
+        request = self._client.build_request("POST", url, content=post.body, headers=post.headers)
+        self._ready = _Question(prompt, request, post.image_bytes)
 
     def ask(self, prompt: Prompt, measurement: Measurement) -> None:
         """Drive one question to its end, which the measurement holds, whatever the server does.
 
         Raises only what ends the greenlet (GreenletExit), after `measurement.cancel()`.
         """
-        if self._ready is None or self._ready[0] is not prompt:
+        if self._ready is None or self._ready.prompt is not prompt:
             self.prepare(prompt)
-        post = self._take_ready()
+        question = self._take_ready()
         exchange = Exchange(on_sent=measurement.submitted)
         pace = _Pace(self._target.deadlines, exchange)
         try:
             with Deadline(pace.due) as deadline:
-                self._converse(post, measurement, exchange, pace, deadline)
+                self._converse(question.request, measurement, exchange, pace, deadline)
         except Overdue:
             kind, detail = pace.overdue()
             measurement.fail(kind, detail, now_ns())
@@ -81,7 +82,7 @@ class ApiClient:
         finally:
             measurement.bytes_out = exchange.bytes_out
             measurement.bytes_in = exchange.bytes_in
-            measurement.image_bytes_out = post.image_bytes if exchange.sent_all_ns is not None else 0
+            measurement.image_bytes_out = question.image_bytes if exchange.sent_all_ns is not None else 0
 
     def idle(self, seconds: float) -> None:
         """Let time pass; nothing needs doing to keep an HTTP connection."""
@@ -93,15 +94,13 @@ class ApiClient:
 
     def _converse(
         self,
-        post: HttpPost,
+        request: httpx.Request,
         measurement: Measurement,
         exchange: Exchange,
         pace: "_Pace",
         deadline: Deadline,
     ) -> None:
         session = self._session
-        url = self._server.base_url + post.path
-        request = self._client.build_request("POST", url, content=post.body, headers=post.headers)
         response = send(self._client, request, exchange)
         try:
             if kind_of_status(response.status_code) is not None:
@@ -147,10 +146,20 @@ class ApiClient:
             on_text=self._on_text,
         )
 
-    def _take_ready(self) -> HttpPost:
+    def _take_ready(self) -> "_Question":
         assert self._ready is not None
-        (_, post), self._ready = self._ready, None
-        return post
+        question, self._ready = self._ready, None
+        return question
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A request that waits to be sent."""
+
+    prompt: Prompt
+    request: httpx.Request
+    image_bytes: int
+    """How many bytes of its body carry the images."""
 
 
 @dataclass(slots=True)
