@@ -71,12 +71,12 @@ def waited_s(process: psutil.Process) -> float:
 
 def pss_bytes(processes: Iterable[psutil.Process]) -> int:
     """Proportional set size: what would be free if they all ended."""
-    total = 0
-    for process in processes:
-        for line in _lines(f"/proc/{process.pid}/smaps_rollup"):
-            if line.startswith("Pss:"):
-                total += int(line.split()[1]) * 1024
-    return total
+    return _smaps_bytes(processes, ("Pss:",))
+
+
+def own_bytes(processes: Iterable[psutil.Process]) -> int:
+    """The same without files: it does not change when others map the same libraries."""
+    return _smaps_bytes(processes, ("Pss_Anon:", "Pss_Shmem:"))
 
 
 def now_s() -> float:
@@ -105,6 +105,11 @@ def publish(name: str, title: str, load_before: str, *parts: str) -> None:
     print(text)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.md").write_text(text + "\n")
+
+
+def _smaps_bytes(processes: Iterable[psutil.Process], names: tuple[str, ...]) -> int:
+    lines = (line for p in processes for line in _lines(f"/proc/{p.pid}/smaps_rollup"))
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(names))
 
 
 def _lines(path: str) -> list[str]:

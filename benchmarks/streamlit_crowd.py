@@ -4,7 +4,7 @@ One JSON object a line in, one out; run by `streamlit_browser.py` and `streamlit
 
     {"open": 3}                                   have so many users with the page open
     {"ask": "text [n=30]"}                        the first user asks once
-    {"each": "text"}                              every user asks once, one after the other
+    {"each": "text"}                              every user asks once, ten at a time
     {"stream": "text", "seconds": 10}             all users ask back to back for so long
     {"reload": true}                              every user leaves and comes again
 """
@@ -27,6 +27,9 @@ from glm_locust.records import Measurement, Phase, RequestRecord, encode_line
 from glm_locust.transport.clock import now_ns
 from glm_locust.users.streamlit_client import StreamlitClient
 from glm_locust.workload.prompt import Prompt
+
+AT_A_TIME = 10
+"""Users who ask at once where all ask one question: as many as a Streamlit process serves well."""
 
 
 class Crowd:
@@ -54,10 +57,15 @@ class Crowd:
         return {**_shown(record), "cpu_ms": (time.process_time_ns() - cpu_ns) / 1e6}
 
     def each(self, text: str) -> dict[str, Any]:
-        """One question of each."""
-        records = [self._ask(client, text, Phase.MEASURE) for client in self._users]
+        """One question of each, ten at a time."""
+        failed = 0
+        for start in range(0, len(self._users), AT_A_TIME):
+            clients = self._users[start : start + AT_A_TIME]
+            asking = [gevent.spawn(self._ask, client, text, Phase.MEASURE) for client in clients]
+            gevent.joinall(asking, raise_error=True)
+            failed += sum(greenlet.value.error_kind is not None for greenlet in asking)
         gc.collect()
-        return {"failed": sum(record.error_kind is not None for record in records)}
+        return {"failed": failed}
 
     def stream(self, text: str, seconds: float) -> dict[str, Any]:
         """All at once, back to back; each one's first question does not count."""
