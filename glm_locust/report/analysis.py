@@ -13,6 +13,7 @@ from glm_locust.report.headline import headline
 from glm_locust.report.quality import Quality, quality_of
 from glm_locust.report.reading import RunEnds
 from glm_locust.report.recommendations import Recommendation, recommend
+from glm_locust.report.sampling import Sampled
 from glm_locust.report.statement import Statement
 from glm_locust.report.statistics import PathStats
 from glm_locust.report.tally import Tally
@@ -82,9 +83,16 @@ class Analysis:
     claims: tuple[Claim, ...]
     recommendations: tuple[Recommendation, ...]
     quality: Quality
+    sampled: Sampled | None = None
+    """None: nothing was sampled."""
 
 
-def analyse(tally: Tally, ends: RunEnds, truth: tuple[list[TruthLine], int] | None) -> Analysis:
+def analyse(
+    tally: Tally,
+    ends: RunEnds,
+    truth: tuple[list[TruthLine], int] | None,
+    sampled: Sampled | None = None,
+) -> Analysis:
     """Compute everything from a tally of all records of the run."""
     findings = find_out(tally)
     run = _facts(tally, ends)
@@ -102,6 +110,7 @@ def analyse(tally: Tally, ends: RunEnds, truth: tuple[list[TruthLine], int] | No
         claims=judge(findings, simulated=bool(run.simulated)),
         recommendations=recommend(findings),
         quality=quality_of(tally, ends, findings.overheads),
+        sampled=sampled,
     )
 
 

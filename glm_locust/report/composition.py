@@ -4,7 +4,7 @@ from glm_locust import __version__
 from glm_locust.report.analysis import Analysis
 from glm_locust.report.catalogue import Catalogue
 from glm_locust.report.document import Banner, Document, Tile
-from glm_locust.report.sections import causes, times, trust, verdicts
+from glm_locust.report.sections import causes, samples, times, trust, verdicts
 
 _SECTIONS = (
     times.times,
@@ -14,6 +14,9 @@ _SECTIONS = (
     causes.bytes_sent,
     causes.answers,
     causes.failures,
+    samples.resources,
+    samples.correlation,
+    samples.slowest,
     verdicts.claims,
     verdicts.recommendations,
     trust.quality,
@@ -45,7 +48,7 @@ def compose(analysis: Analysis, words: Catalogue) -> Document:
         verdict=tuple(words.say(statement) for statement in analysis.headline),
         tiles=_tiles(analysis, words),
         contents=words.text("contents"),
-        sections=tuple(section(analysis, words) for section in _SECTIONS),
+        sections=tuple(section for make in _SECTIONS if (section := make(analysis, words)) is not None),
         footer=words.text("footer", version=__version__),
     )
 

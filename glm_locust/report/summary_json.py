@@ -9,6 +9,7 @@ from glm_locust.overhead import Difference, Interval
 from glm_locust.report.analysis import Analysis
 from glm_locust.report.catalogue import Catalogue
 from glm_locust.report.comparison import Overhead
+from glm_locust.report.sample_figures import correlation_figures, resource_figures
 from glm_locust.report.statement import Statement
 from glm_locust.report.statistics import PathStats, Stat
 
@@ -84,6 +85,8 @@ def summary(analysis: Analysis, words: Catalogue) -> dict[str, Any]:
             for one in analysis.recommendations
         ],
         "quality": _quality(analysis),
+        "resources": resource_figures(analysis.sampled),
+        "correlation": correlation_figures(analysis.sampled.correlation if analysis.sampled else None),
     }
 
 

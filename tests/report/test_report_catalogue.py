@@ -35,6 +35,7 @@ NAMED_BY_DATA = (
     "headline.",
     "rests.",
     "stamps.",
+    "source.",
 )
 """Groups whose keys end in what a run holds."""
 WORDS = set(re.findall(r"[\w-]+", " ".join(re.findall(r"\"[^\"\n]*\"", CODE))))

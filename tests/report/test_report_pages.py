@@ -123,6 +123,7 @@ def test_the_order_a_person_reads(plain: Path) -> None:
         "bytes",
         "answers",
         "failures",
+        "resources",
         "claims",
         "use",
         "quality",

@@ -32,11 +32,14 @@
     const grid = style.getPropertyValue("--grid").trim();
     const narrow = width < 560;
     const size = narrow ? 11 : 13;
+    // A chart of lanes has one axis of time and, for each lane, one of values.
+    const lanes = Object.keys(own).filter((key) => /^yaxis\d+$/.test(key));
     const axis = { title: { font: { size } }, gridcolor: grid, linecolor: grid, zerolinecolor: grid, automargin: true, fixedrange: true };
     return {
       ...own,
       xaxis: { ...axis, ...own.xaxis, title: { ...axis.title, ...own.xaxis?.title } },
       yaxis: { ...axis, ...own.yaxis },
+      ...Object.fromEntries(lanes.map((key) => [key, { ...axis, ...own[key] }])),
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, sans-serif", size, color: ink },
