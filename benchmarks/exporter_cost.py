@@ -78,7 +78,9 @@ def main() -> int:
             parent = psutil.Process(exporter.pid)
             processes = [parent, *parent.children()]
             reader = Reader(exporter.url, not arguments.no_samples)
-            print(f"{arguments.gpus} GPUs at {arguments.hz:g} Hz, scripted NVML, {arguments.minutes:g} minutes")
+            print(
+                f"{arguments.gpus} GPUs at {arguments.hz:g} Hz, scripted NVML, {arguments.minutes:g} minutes"
+            )
             print(f"{'minute':>7} {'core share':>11} {'RSS MiB':>9}   (sum of both processes)")
             residents = []
             start = mark = time.monotonic()

@@ -45,6 +45,8 @@ class ErrorKind(StrEnum):
     TRUNCATED = "truncated"
     EMPTY = "empty"
     WRONG_ANSWER = "wrong_answer"
+    SESSION_LOST = "session_lost"
+    """A page forgot a user who had asked before and was thinking: history and files are gone."""
     RUN_ENDED = "run_ended"
 
 

@@ -17,6 +17,7 @@ import websocket
 from websocket import ABNF
 
 from glm_locust.errors import ProtocolError, RemoteProtocolError, one_line
+from glm_locust.records import ErrorKind
 from glm_locust.transport.clock import now_ns
 from glm_locust.transport.observer import Observer
 from glm_locust.transport.wire import Wire, open_wire
@@ -28,17 +29,19 @@ BROKEN: Final = (OSError, EOFError, RemoteProtocolError, websocket.WebSocketExce
 _GOODBYE_S: Final = 1.0
 _GOING_AWAY: Final = 1001
 
-_CLOSE_CODES: Final = {
-    1000: "normal",
-    1001: "going away",
-    1002: "protocol error",
-    1003: "unsupported data",
-    1008: "policy violation",
-    1009: "message too big",
-    1011: "internal error",
-    1012: "service restart",
-    1013: "try again later",
+_CLOSE_CODES: Final[Mapping[int, tuple[str, ErrorKind | None]]] = {
+    1000: ("normal", None),
+    1001: ("going away", None),
+    1002: ("protocol error", ErrorKind.PROTOCOL),
+    1003: ("unsupported data", ErrorKind.PROTOCOL),
+    1007: ("invalid data", ErrorKind.PROTOCOL),
+    1008: ("policy violation", ErrorKind.REJECTED),
+    1009: ("message too big", ErrorKind.REJECTED),
+    1011: ("internal error", ErrorKind.SERVER_ERROR),
+    1012: ("service restart", None),
+    1013: ("try again later", ErrorKind.REJECTED),
 }
+"""Code -> what it means, and what a question that it ends has failed by; None: as any lost connection."""
 
 
 class HandshakeRefusedError(ProtocolError):
@@ -55,7 +58,7 @@ class ClosedError(EOFError):
     """The server has closed the websocket; the text says how."""
 
     def __init__(self, code: int | None, reason: str) -> None:
-        words = _CLOSE_CODES.get(code or 0, "")
+        words, self.kind = _CLOSE_CODES.get(code or 0, ("", None))
         said = one_line(reason, 120) or words
         named = f" with code {code}" if code is not None else ""
         super().__init__(f"websocket closed by the server{named}{f' ({said})' if said else ''}")

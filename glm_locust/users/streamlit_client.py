@@ -13,7 +13,7 @@ from glm_locust.config import WebTarget
 from glm_locust.errors import ConfigError, LocalProtocolError
 from glm_locust.protocols import Command, HttpPut, SendMessage
 from glm_locust.protocols.streamlit import PageError, StreamlitSession
-from glm_locust.records import Ended, ErrorKind, Measurement, Output, Signal
+from glm_locust.records import Ended, ErrorKind, Measurement, Outcome, Output, Signal
 from glm_locust.transport.clock import now_ns
 from glm_locust.transport.deadline import overdue_line
 from glm_locust.transport.exchange import Exchange
@@ -67,6 +67,10 @@ class StreamlitClient:
         self._told: str | None = None
         """The candidate whose text was handed over last."""
         self._socket: WebSocket | None = None
+        self._untold_break = False
+        """The connection was lost while nothing was asked, so no request has failed by it."""
+        self._lost_sessions = 0
+        """Those that requests know of."""
 
     @property
     def session(self) -> StreamlitSession:
@@ -90,7 +94,7 @@ class StreamlitClient:
         """
         try:
             self.inspect(images)
-            if self._takes_images():
+            if self._takes(1):
                 self._probe_upload()
         except PageFaultError as fault:
             self._drop()
@@ -123,6 +127,7 @@ class StreamlitClient:
                 self._listen(self._socket, now_ns())
         except BROKEN:
             self._drop()
+            self._untold_break = True
         if self._socket is not None and self._session.idle:
             return
         self._drop()
@@ -133,9 +138,9 @@ class StreamlitClient:
             self._carry_out(self._session.open(), self._socket)
             self._wait_for_page(self._socket, "its first run did not end")
         except BROKEN as error:
-            failure = explain(error, Step.AWAIT)
+            fault = self._fault(error, Step.AWAIT)
             self._drop()
-            raise PageFaultError(failure.kind, self.hide(_words(error, failure.detail))) from None
+            raise fault from None
         except BaseException:
             self._drop()
             raise
@@ -153,6 +158,10 @@ class StreamlitClient:
         """
         try:
             self.open()
+            if self._was_forgotten():
+                line = "the page had forgotten the session: its history and files are gone"
+                measurement.fail(ErrorKind.SESSION_LOST, line, now_ns())
+                return
             self._converse(prompt, measurement)
         except PageFaultError as fault:
             if fault.status is not None:
@@ -163,6 +172,7 @@ class StreamlitClient:
             errors = self._session.opening_errors
             kind = ErrorKind.SERVER_ERROR if errors else ErrorKind.PROTOCOL
             measurement.fail(kind, self.hide(errors[0] if errors else str(error)), now_ns())
+            self._drop()  # a person would load such a page again
         except BROKEN as error:
             self._note_break(error, measurement)
         except BaseException:
@@ -178,6 +188,7 @@ class StreamlitClient:
                 self._listen(self._socket, until_ns)
         except BROKEN:
             self._drop()
+            self._untold_break = True
         left_s = (until_ns - now_ns()) / 1e9
         if left_s > 0:
             gevent.sleep(left_s)
@@ -211,6 +222,8 @@ class StreamlitClient:
             measurement.bytes_out += socket.bytes_out - bytes_out
         if measurement.ended.kind is ErrorKind.PROTOCOL:
             self._drop()  # nobody knows what the rest of this connection would mean
+        elif measurement.ended.outcome is not Outcome.OK and not self._takes(len(prompt.images)):
+            self._drop()  # an error has taken the place of the widgets: only loading the page again helps
         elif self._assets is not None:
             self._assets.load_media(self._session.page)
 
@@ -267,19 +280,30 @@ class StreamlitClient:
     def _note_break(self, error: Exception, measurement: Measurement) -> None:
         """A connection has gone: whose fault, and what of the answer had come."""
         at_ns = now_ns()
-        failure = explain(error, Step.RECEIVE if self._session.accepted else Step.AWAIT)
-        detail = self.hide(_words(error, failure.detail))
-        if failure.kind in (ErrorKind.CONNECT, ErrorKind.TRUNCATED):
-            for signal in self._session.eof(detail):
-                measurement.signal(signal, at_ns)
-        measurement.fail(failure.kind, detail, at_ns)
+        fault = self._fault(error, Step.RECEIVE if self._session.accepted else Step.AWAIT)
+        for signal in self._session.eof(str(fault), fault.kind):
+            measurement.signal(signal, at_ns)
+        measurement.fail(fault.kind, str(fault), at_ns)
         self._drop()
+
+    def _fault(self, error: BaseException, step: Step) -> PageFaultError:
+        """What the break of the websocket counts as."""
+        failure = explain(error, step)
+        if not isinstance(error, ClosedError):
+            return PageFaultError(failure.kind, self.hide(failure.detail))
+        return PageFaultError(error.kind or failure.kind, self.hide(str(error)))
 
     # -- the page -------------------------------------------------------------------------------
 
-    def _takes_images(self) -> bool:
+    def _was_forgotten(self) -> bool:
+        """Whether the server has forgotten a user who had asked before, and nobody was told of it yet."""
+        forgotten = self._session.lost_sessions > self._lost_sessions and self._untold_break
+        self._lost_sessions, self._untold_break = self._session.lost_sessions, False
+        return forgotten and self._session.last_question is not None
+
+    def _takes(self, images: int) -> bool:
         try:
-            self._session.require(1)
+            self._session.require(images)
         except PageError:
             return False
         return True
@@ -291,8 +315,7 @@ class StreamlitClient:
             self._carry_out(self._session.probe_upload(_PROBE), socket)
             self._wait_for_page(socket, "no address for an upload came")
         except BROKEN as error:
-            failure = explain(error, Step.AWAIT)
-            raise PageFaultError(failure.kind, self.hide(_words(error, failure.detail))) from None
+            raise self._fault(error, Step.AWAIT) from None
 
     def _wait_for_page(self, socket: WebSocket, otherwise: str) -> None:
         begun_ns = now_ns()
@@ -332,7 +355,3 @@ class StreamlitClient:
         self._session.abandon()
         if socket is not None:
             socket.close()
-
-
-def _words(error: BaseException, otherwise: str) -> str:
-    return str(error) if isinstance(error, ClosedError) else otherwise

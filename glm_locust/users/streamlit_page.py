@@ -320,6 +320,9 @@ def _is_login(answer: _Answer) -> bool:
 def _hint(status: int, said: str) -> str:
     if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
         return ": the file is larger than the page takes"
+    if status == httpx.codes.BAD_REQUEST:
+        words = "the session is not known there; are there replicas without sticky sessions?"
+        return f": {said}; {words}" if said else f": {words}"
     return f": {said}" if said else ""
 
 

@@ -186,6 +186,10 @@ class AnswerFinder:
             and (places is None or any(c.path[: len(place)] == place for place in places))
         )
 
+    def stands(self, page: Page, candidate: Candidate) -> bool:
+        """Whether its text can still be read on the page."""
+        return texts_of(page, self.query.read)[without_cursor(candidate.shown)] > 0
+
     def _set_aside(self, blocks: Iterable[Node]) -> bool:
         for block in blocks:
             if block.kind == "chat_message" and block.content.name.casefold() in _USERS:

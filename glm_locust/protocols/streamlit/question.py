@@ -86,6 +86,8 @@ class Question:
         self._finder: AnswerFinder | None = None
         self._fragment_id = ""
         self._run_started = False
+        self._interrupted = False
+        """A run of the question was cut short by another."""
         self._only_probes = False
         self._pressed = False
         """A button was pressed that opens what takes the prompt."""
@@ -190,7 +192,7 @@ class Question:
         return SendMessage(self._inputs.rerun(triggers, fragment_id=self._fragment_id))
 
     def _await_run(self, step: Step, widget: Widget) -> None:
-        self.step, self._run_started = step, False
+        self.step, self._run_started, self._interrupted = step, False, False
         self._fragment_id = widget.node.fragment_id
 
     def _file_urls_request(self, *, submits: bool) -> SendMessage:
@@ -200,10 +202,11 @@ class Question:
 
     # -- listening ------------------------------------------------------------------------------
 
-    def run_started(self) -> Iterator[Signal]:
-        """A script run has begun on the page."""
+    def run_started(self, *, interrupts: bool = False) -> Iterator[Signal]:
+        """A script run has begun on the page; `interrupts`: while the one before had not ended."""
         if not self._run_is_ours():
             return
+        self._interrupted = self._interrupted or (interrupts and self._run_started)
         self._run_started = True
         if self.step is not Step.ANSWERING or self._finder is None:
             return
@@ -265,6 +268,8 @@ class Question:
         chosen = self._choose()
         if self._errors:
             yield self.failed(ErrorKind.SERVER_ERROR, self._errors[0])
+        elif self._interrupted and not (chosen is not None and self._stands(chosen)):
+            yield self.failed(ErrorKind.TRUNCATED, "the script was started again before its answer had ended")
         elif chosen is not None:
             self.step = Step.ENDED
             yield Ended(Outcome.OK, answer=chosen.name, text=chosen.shown)
@@ -275,6 +280,9 @@ class Question:
 
     def _choose(self) -> Candidate | None:
         return self._finder.choose(self._page) if self._finder is not None else None
+
+    def _stands(self, candidate: Candidate) -> bool:
+        return self._finder is not None and self._finder.stands(self._page, candidate)
 
     def _has_more_to_fill_in(self) -> bool:
         prompt = self._prompt_widget()

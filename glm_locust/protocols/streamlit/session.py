@@ -154,14 +154,14 @@ class StreamlitSession:
             return []
         return [SendMessage(self._inputs.rerun(fragment_id=fragment_id, is_auto_rerun=True))]
 
-    def eof(self, detail: str = "connection closed by the server") -> list[Signal]:
-        """The connection is gone; `detail` says how, in one line."""
+    def eof(
+        self, detail: str = "connection closed by the server", kind: ErrorKind | None = None
+    ) -> list[Signal]:
+        """The connection is gone; `detail` says how, in one line, `kind` what a question fails by."""
+        lost = ErrorKind.TRUNCATED if self.accepted else ErrorKind.CONNECT
         question = self._question
         self.abandon()
-        if question is None:
-            return []
-        kind = ErrorKind.TRUNCATED if question.accepted else ErrorKind.CONNECT
-        return [question.failed(kind, detail)]
+        return [question.failed(kind or lost, detail)] if question is not None else []
 
     def abandon(self) -> None:
         """Forget the present question: its connection is closed."""
@@ -218,7 +218,7 @@ class StreamlitSession:
                 yield from self._page_failed(f"the app has no page {name!r}")
 
     def _new_session(self, message: Wire) -> Iterator[Signal]:
-        known = self.page.session_id
+        known, interrupts = self.page.session_id, self.page.running
         self.page.begin_run(message)
         if not self.page.run_fragments:
             self.auto_reruns.clear()  # a run of the whole script asks for them anew
@@ -227,7 +227,7 @@ class StreamlitSession:
             self.lost_sessions += 1
             self._inputs.forget_all()
         if self._question is not None:
-            yield from self._question.run_started()
+            yield from self._question.run_started(interrupts=interrupts)
         elif not self._open and self._is_opening_run():
             self._opening_run = True
             self.opening_errors.clear()
