@@ -40,6 +40,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="what goes wrong with the next requests: delay, cut, 500, garbage or stall; names are count, "
         "seconds, after_tokens; may be given several times",
     )
+    parser.add_argument(
+        "--pace-file",
+        type=Path,
+        metavar="FILE",
+        help="lines of SECONDS FACTOR: from then on (seconds since the epoch) the model is so much slower",
+    )
     parser.set_defaults(run=run)
 
 
@@ -61,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         api_key_env=args.api_key_env,
         faults=args.fault,
         truth_log=args.truth_log,
+        pace_file=args.pace_file,
     )
     try:
         with testbed:

@@ -7,6 +7,7 @@ work: so prefills slow the decodes that share their steps, and a fuller batch sl
 
 import heapq
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from glm_locust.errors import GlmLocustError
@@ -67,8 +68,10 @@ class _Step:
 class Engine:
     """The step model: `submit` and `abort` at any time, `advance` at `next_s` or later."""
 
-    def __init__(self, spec: EngineSpec) -> None:
+    def __init__(self, spec: EngineSpec, slowdown: Callable[[float], float] = lambda _: 1.0) -> None:
+        """`slowdown` gives at an instant the factor by which all work that begins then takes longer."""
         self.spec = spec
+        self._slowdown = slowdown
         self._preparers = [0.0] * spec.preparers
         self._preparing: list[tuple[float, int, Sequence]] = []
         self._waiting: deque[Sequence] = deque()
@@ -103,7 +106,8 @@ class Engine:
         if self.waiting >= self.spec.max_waiting:
             raise QueueFullError(f"{self.waiting} requests are waiting already")
         sequence.arrived_s = at_s
-        sequence.ready_s = max(at_s, self._preparers[0]) + sequence.prepare_s
+        begins_s = max(at_s, self._preparers[0])
+        sequence.ready_s = begins_s + sequence.prepare_s * self._slowdown(begins_s)
         heapq.heapreplace(self._preparers, sequence.ready_s)
         self._submitted += 1
         heapq.heappush(self._preparing, (sequence.ready_s, self._submitted, sequence))
@@ -147,18 +151,20 @@ class Engine:
             return
         spec = self.spec
         decoding = [s for s in self._batch if s.prefilled == s.prompt_tokens]
-        step = _Step(ends_s=at_s + spec.step_s + len(decoding) * spec.sequence_s, decoding=decoding)
+        lasts_s = spec.step_s + len(decoding) * spec.sequence_s
+        step = _Step(ends_s=at_s, decoding=decoding)
         budget = spec.chunk_tokens
         for sequence in self._batch:
             missing = sequence.prompt_tokens - sequence.prefilled
             chunk = min(missing, budget)
             if chunk:
                 image_chunk = min(chunk, max(0, sequence.image_tokens - sequence.prefilled))
-                step.ends_s += image_chunk * spec.image_token_s + (chunk - image_chunk) * spec.text_token_s
+                lasts_s += image_chunk * spec.image_token_s + (chunk - image_chunk) * spec.text_token_s
                 sequence.prefilled += chunk
                 budget -= chunk
                 if chunk == missing:
                     step.completing.append(sequence)
+        step.ends_s += lasts_s * self._slowdown(at_s)
         self._step = step
 
     def _admit(self, at_s: float) -> None:

@@ -18,6 +18,7 @@ from glm_locust.errors import ConfigError
 from glm_locust.testbed import jupyter
 from glm_locust.testbed.child import Child, TestbedError
 from glm_locust.testbed.faults import parse_fault
+from glm_locust.testbed.pace import PaceFile
 from glm_locust.testbed.ports import HOST, available_port, listen
 from glm_locust.testbed.presets import MODEL, preset_named
 
@@ -43,9 +44,10 @@ class Testbed:
     """The API server, the page and the Jupyter proxy, for as long as the `with` block lasts.
 
     Port 0 means a free one. `api_key_env` names the variable whose value the API server is to ask for.
-    `faults` are what `--fault` takes. Without `truth_log` and `workdir` everything written is removed at
-    the end. Enter it from a thread that outlives the block (the main thread): Linux ends the servers
-    with the thread that started them. Raises ConfigError and TestbedError.
+    `faults` are what `--fault` takes; `pace_file` makes the engine slower at times (see `pace`). Without
+    `truth_log` and `workdir` everything written is removed at the end. Enter it from a thread that
+    outlives the block (the main thread): Linux ends the servers with the thread that started them.
+    Raises ConfigError and TestbedError.
     """
 
     __test__: ClassVar[bool] = False
@@ -64,6 +66,7 @@ class Testbed:
         faults: Sequence[str] = (),
         truth_log: Path | None = None,
         workdir: Path | None = None,
+        pace_file: Path | None = None,
     ) -> None:
         preset_named(preset)
         for fault in faults:
@@ -81,6 +84,9 @@ class Testbed:
         self._faults = tuple(faults)
         self._given_workdir = workdir
         self._truth_log = truth_log
+        if pace_file is not None:
+            PaceFile(pace_file)
+        self._pace_file = pace_file
         self._workdir: Path | None = None
         self._token = secrets.token_urlsafe(24)
         self._children: dict[str, Child] = {}
@@ -205,6 +211,8 @@ class Testbed:
             command += [f"--preset={self.preset}", f"--seed={self.seed}"]
             command += [f"--truth-log={self.truth_log.resolve()}"]
             command += [f"--fault={fault}" for fault in self._faults]
+            if self._pace_file is not None:
+                command.append(f"--pace-file={self._pace_file.resolve()}")
             if self._api_key_env is not None:
                 command.append(f"--api-key-env={self._api_key_env}")
             path = os.pathsep.join(filter(None, (str(_IMPORT_ROOT), os.environ.get("PYTHONPATH"))))

@@ -25,6 +25,7 @@ from glm_locust.testbed.chat import ChatCompletions
 from glm_locust.testbed.engine import Engine
 from glm_locust.testbed.engine_loop import EngineLoop
 from glm_locust.testbed.faults import Fault, FaultSwitch, parse_fault
+from glm_locust.testbed.pace import PaceFile
 from glm_locust.testbed.ports import listen
 from glm_locust.testbed.presets import MODEL, EngineSpec, preset_named
 from glm_locust.testbed.telemetry import Telemetry
@@ -43,11 +44,12 @@ class ServerSettings:
     model: str = MODEL
     api_key: str | None = None
     faults: tuple[Fault, ...] = ()
+    pace: PaceFile | None = None
 
 
 def create_app(settings: ServerSettings) -> FastAPI:
     """The application."""
-    engine = Engine(settings.spec)
+    engine = _engine(settings)
     telemetry = Telemetry(engine, settings.model)
     faults = FaultSwitch(settings.faults)
     chat = ChatCompletions(
@@ -129,6 +131,14 @@ def create_app(settings: ServerSettings) -> FastAPI:
     return app
 
 
+def _engine(settings: ServerSettings) -> Engine:
+    pace = settings.pace
+    if pace is None:
+        return Engine(settings.spec)
+    epoch_s = time.time() - time.monotonic()  # the engine's instants are those of asyncio's clock
+    return Engine(settings.spec, lambda at_s: pace.factor_at(epoch_s + at_s))
+
+
 def uvicorn_server(app: FastAPI) -> uvicorn.Server:
     """A server for `app`; run it with `serve(sockets=[ports.listen(...)])`."""
     return uvicorn.Server(
@@ -163,6 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--truth-log", type=Path, default=Path("truth.jsonl"))
     parser.add_argument("--api-key-env", help="environment variable that holds the API key to ask for")
     parser.add_argument("--fault", action="append", default=[], metavar="KIND[:NAME=VALUE,...]")
+    parser.add_argument("--pace-file", type=Path, help="how much slower the engine is, and when")
     given = parser.parse_args(arguments)
     try:
         sock = listen(given.port) if given.fd is None else socket.socket(fileno=given.fd)
@@ -173,6 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
                 seed=given.seed,
                 api_key=os.environ[given.api_key_env] if given.api_key_env else None,
                 faults=tuple(parse_fault(fault) for fault in given.fault),
+                pace=PaceFile(given.pace_file) if given.pace_file else None,
             )
             asyncio.run(uvicorn_server(create_app(settings)).serve(sockets=[sock]))
     except (ConfigError, OSError) as error:
