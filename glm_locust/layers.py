@@ -30,7 +30,7 @@ class TruthLine(msgspec.Struct, frozen=True, kw_only=True):
     """The whole request, body included, was read."""
     received_head_ns: int | None = None
     first_token_ns: int | None = None
-    """The first generated text was written."""
+    """The first generated text was about to be written."""
     finished_ns: int | None = None
     outcome: str | None = None
     prompt_tokens: int | None = None
@@ -64,11 +64,11 @@ class Layer(StrEnum):
     SCRIPT_TO_SERVER = "script_to_server"
     """Part of STREAMLIT_IN: from the start of the script run on."""
     MODEL = "model"
-    """Received to first token written."""
+    """Received to just before the first token was written."""
     NETWORK_OUT = "network_out"
-    """API: first token written to first token read."""
+    """API: from just before the first token was written until it was read."""
     STREAMLIT_OUT = "streamlit_out"
-    """Page: first token written to first token read; a Jupyter hop included where there is one."""
+    """Page: from just before the first token was written until it was read, a Jupyter hop included."""
 
 
 STACK = (

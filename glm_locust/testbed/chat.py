@@ -151,9 +151,12 @@ class ChatCompletions:
                 exchange.expect_client()
                 await stream.news()
             exchange.expect_client()
-            await exchange.write(form.token(text))
+            data = form.token(text)
+            # Before the write: a client may read the bytes before this process runs on after it.
+            at_ns = time.time_ns()
+            await exchange.write(data)
             if index == 0:
-                exchange.first_token_ns = time.time_ns()
+                exchange.first_token_ns = at_ns
             exchange.output_tokens += 1
         await self._break(exchange, answer.fault, len(answer.tokens), at_end=True)
         await exchange.write(form.finish(stream.finish_reason))
@@ -195,6 +198,7 @@ class ChatCompletions:
         if fault is not None and fault.kind is FaultKind.GARBAGE:
             await exchange.respond(200, GARBAGE)
             raise _BrokenOffError
+        at_ns = time.time_ns()
         await exchange.respond(200, data, tuple(answer.head))
-        exchange.first_token_ns = time.time_ns()
+        exchange.first_token_ns = at_ns
         exchange.output_tokens = count

@@ -18,7 +18,8 @@ class TruthRecord(msgspec.Struct, frozen=True, kw_only=True):
     received_ns: int | None
     """The body was complete."""
     first_token_ns: int | None
-    """The bytes of the first visible token had been handed to the socket."""
+    """Just before the bytes of the first visible token were handed to the socket: nobody can have read
+    them earlier, and the write itself counts as the network's."""
     finished_ns: int
     outcome: Literal["finished", "aborted", "error"]
     """aborted: the client left before the end. error: refused, or broken off by a fault."""
