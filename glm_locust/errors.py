@@ -1,5 +1,7 @@
 """The exceptions that glm_locust raises on purpose, and how foreign text gets into them."""
 
+import difflib
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -43,3 +45,9 @@ def one_line(text: str, limit: int = 300) -> str:
     """Untrusted text as one printable line of at most `limit` characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * limit]).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def did_you_mean(word: object, choices: Iterable[str]) -> str:
+    """What to add to a message about a word that is not one of the choices."""
+    close = difflib.get_close_matches(str(word), list(choices), 1)
+    return f", did you mean {close[0]}?" if close else ""

@@ -24,6 +24,7 @@ _GROUPS = {
     **dict.fromkeys(("tasks", "prompt_lang", "dataset", "seed", "repeat_share"), "questions"),
     **dict.fromkeys(("image_size", "image_format"), "questions"),
     **dict.fromkeys(("repeats", "levels", "warmup", "design", "web_share", "think_time"), "plan"),
+    **dict.fromkeys(("slo", "junit"), "verdict"),
     **dict.fromkeys(("exporter", "metrics", "samples_auth_env", "samples_auth_file", "samples_ca"), _SAMPLES),
 }
 
@@ -36,8 +37,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Asks the same questions through the API, through the page, and through the page behind "
         "Jupyter, by real Locust users, and writes a report. Without a URL it starts a testbed whose model "
         "is simulated. Ctrl-C ends it early and still writes the report; a second one ends it at once.",
-        epilog="Exit codes: 0 done, 1 requests failed, 2 crash, 4 the measurement cannot be trusted, "
-        "64 something given is wrong, 130 interrupted.",
+        epilog="Exit codes: 0 done, 1 requests failed, 2 crash, 3 an --slo was not met, "
+        "4 the measurement cannot be trusted, 64 something given is wrong, 130 interrupted.",
         allow_abbrev=False,
     )
     groups = {title: parser.add_argument_group(title) for title in dict.fromkeys(_GROUPS.values())}

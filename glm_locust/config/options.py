@@ -57,4 +57,11 @@ OPTIONS: tuple[Option, ...] = (
     Option("samples_auth_env", "NAME", "environment variable with user:password for all of these"),
     Option("samples_auth_file", "FILE", "file with user:password for all of these"),
     Option("samples_ca", "FILE", "certificate authorities to trust at these, PEM"),
+    Option(
+        "slo",
+        "OBJECTIVE",
+        "what the run must meet, like 'ttft p95 < 2 s', 'web: failures < 1 %%' (docs/VERDICTS.md)",
+        repeatable=True,
+    ),
+    Option("junit", "FILE", "JUnit file with a test case per objective"),
 )

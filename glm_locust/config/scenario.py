@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from glm_locust.config.settings import Settings, did_you_mean
+from glm_locust.config.settings import Settings
 from glm_locust.config.target_settings import given, read_targets
 from glm_locust.config.targets import ApiTarget, Secret, WebTarget
-from glm_locust.errors import ConfigError
+from glm_locust.errors import ConfigError, did_you_mean
 from glm_locust.plan import DESIGNS, Block, endless_blocks, make_plan
 from glm_locust.records import PathId
+from glm_locust.slo import parse
 from glm_locust.workload import IMAGE_FORMATS, IMAGE_SIZES, LANGUAGES, TASKS, ImageFormat, Language, Workload
 
 PromptLang = Literal["zh", "en", "both"]
@@ -70,6 +71,10 @@ class Scenario:
     """The same in a file; at most one of the two is given."""
     samples_ca: str | None = None
     """PEM file of certificate authorities to trust there in place of the system's."""
+    slo: tuple[str, ...] = ()
+    """What the run must meet, like `ttft p95 < 2 s`; with any, they set the exit code."""
+    junit: str | None = None
+    """File that tells of every objective as a test case."""
 
     @property
     def samples_auth(self) -> Secret:
@@ -142,7 +147,15 @@ class Scenario:
     def to_workload_dict(self) -> dict[str, Any]:
         """What must agree for two runs to be comparable; for the run's header."""
         skipped = {"api", "web", "web_jupyter", "out", "seed"}
-        skipped |= {"exporter", "metrics", "samples_auth_env", "samples_auth_file", "samples_ca"}
+        skipped |= {
+            "exporter",
+            "metrics",
+            "samples_auth_env",
+            "samples_auth_file",
+            "samples_ca",
+            "slo",
+            "junit",
+        }
         told = {
             name: getattr(self, name) for name in (row.name for row in fields(self)) if name not in skipped
         }
@@ -195,6 +208,17 @@ def load_scenario(path: str | Path) -> Scenario:
     return _applied(Scenario(), Settings(table, lambda key: f"{path}: {key}", folder=path.parent))
 
 
+def _objectives(settings: Settings) -> tuple[str, ...] | None:
+    """A list of objectives, or a table `[slo]` that holds one."""
+    if not settings.is_table("slo"):
+        return settings.parsed("slo", parse)
+    table = settings.table("slo")
+    assert table is not None
+    found = table.parsed("objectives", parse)
+    table.close()
+    return found
+
+
 def _applied(base: Scenario, settings: Settings) -> Scenario:
     api, web, web_jupyter = read_targets(settings, base.api, base.web, base.web_jupyter)
     changes = given(
@@ -217,6 +241,8 @@ def _applied(base: Scenario, settings: Settings) -> Scenario:
         exporter=settings.urls("exporter"),
         metrics=settings.urls("metrics"),
         samples_ca=settings.file("samples_ca"),
+        slo=_objectives(settings),
+        junit=settings.text("junit"),
     )
     if (auth := settings.secret("samples_auth")) is not None:
         changes |= {"samples_auth_env": auth.env, "samples_auth_file": auth.file}

@@ -1,6 +1,5 @@
 """Typed access to what a user wrote, in a TOML table or on a command line; every mistake is named."""
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,7 +8,7 @@ from typing import NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 from glm_locust.config.targets import Secret
-from glm_locust.errors import ConfigError
+from glm_locust.errors import ConfigError, did_you_mean
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -137,6 +136,21 @@ class Settings:
             )
         return found
 
+    def parsed(self, key: str, parse: Callable[[str], object]) -> tuple[str, ...] | None:
+        """A text or a list of texts, each of which `parse` can read; its ConfigError is told as ours."""
+        value = self._take(key)
+        if value is None:
+            return None
+        found = tuple([value] if isinstance(value, str) else value if isinstance(value, list | tuple) else ())
+        if not found or not all(isinstance(text, str) for text in found):
+            self.fail(key, "a text or a list of texts", show=False)
+        for text in found:
+            try:
+                parse(text)
+            except ConfigError as error:
+                raise ConfigError(f"{self._name(self._written[key])}: {error}") from None
+        return found
+
     def file(self, key: str) -> str | None:
         """The name of a file, made independent of where the settings stand."""
         name = self.text(key)
@@ -226,6 +240,10 @@ class Settings:
             found[table._written[name]] = Secret(env, file)
         return found
 
+    def is_table(self, key: str) -> bool:
+        """Whether a table stands there."""
+        return isinstance(self._values.get(key), Mapping)
+
     def table(self, key: str) -> "Settings | None":
         """A table within this one."""
         value = self._take(key)
@@ -312,12 +330,6 @@ def _header_pairs(value: object) -> Iterator[tuple[str, object]]:
     for line in [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else [None]:
         name, colon, content = line.partition(":") if isinstance(line, str) else ("", "", "")
         yield name, content if colon else None
-
-
-def did_you_mean(word: object, choices: Iterable[str]) -> str:
-    """What to add to a message about a word that is not one of the choices."""
-    close = difflib.get_close_matches(str(word), list(choices), 1)
-    return f", did you mean {close[0]}?" if close else ""
 
 
 def _listed(choices: tuple[str, ...]) -> str:

@@ -75,6 +75,7 @@ class MasterSide:
             seed=scenario.seed,
             workload=scenario.to_workload_dict(),
             targets=scenario.to_targets_dict(),
+            slo=scenario.slo,
             versions=versions(),
             machine=machine(),
         )

@@ -24,6 +24,8 @@ class RunHeader(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag
     """Tasks, languages, repeats, levels, design, ...: all that must agree for two runs to compare."""
     targets: dict[str, Any] = {}
     """Per path: URL, model, what answers there; never a secret."""
+    slo: tuple[str, ...] = ()
+    """Objectives of the run, as typed; `report` judges by them again."""
     versions: dict[str, str] = {}
     machine: dict[str, Any] = {}
 

@@ -44,6 +44,10 @@ exporter = ["http://gpu-1:9836", "http://gpu-2:9836"]
 metrics = "http://gpu-1:8000/metrics"
 samples_auth_env = "SAMPLES"
 samples_ca = "samples.pem"
+junit = "junit.xml"
+
+[slo]
+objectives = ["ttft p95 < 2 s", "web: failures < 1 %"]
 
 [api]
 url = "https://model.example:8443/v1"
@@ -126,6 +130,8 @@ def test_every_key_arrives(tmp_path):
         metrics=("http://gpu-1:8000/metrics",),
         samples_auth_env="SAMPLES",
         samples_ca=str(tmp_path / "samples.pem"),
+        slo=("ttft p95 < 2 s", "web: failures < 1 %"),
+        junit="junit.xml",
     )
     assert scenario.paths == ("api", "web", "web-jupyter")
 
@@ -139,6 +145,20 @@ def test_the_reference_deployment_needs_a_host_and_nothing_else():
     assert (scenario.repeats, scenario.levels, scenario.prompt_lang) == (10, (1,), "zh")
     text = REFERENCE.read_text()
     assert text.count("//HOST:") == 3  # one of them commented out
+
+
+def test_objectives_stand_in_a_list_or_in_a_table(tmp_path):
+    for text in (
+        "slo = 'failures < 1 %'",
+        "slo = ['failures < 1 %']",
+        "[slo]\nobjectives = ['failures < 1 %']",
+    ):
+        assert load_scenario(written(tmp_path, text)).slo == ("failures < 1 %",)
+
+
+def test_objectives_are_no_part_of_the_workload(tmp_path):
+    judged = load_scenario(written(tmp_path, "seed = 1\njunit = 'j.xml'\nslo = 'failures < 1 %'"))
+    assert judged.to_workload_dict() == Scenario(seed=1).to_workload_dict()
 
 
 def test_a_bare_url_is_a_target(tmp_path):
@@ -179,6 +199,10 @@ BAD = [
     ("image_size = 9000", "image_size: expected 128 to 4096 pixels, got 9000"),
     ("image_format = 'webp'", 'image_format: expected png or jpeg, got "webp"'),
     ("design = 'block'", 'design: expected blocks or mixed, got "block", did you mean blocks?'),
+    ("slo = 1", "slo: expected a text or a list of texts"),
+    ("slo = []", "slo: expected a text or a list of texts"),
+    ("slo = ['ttft p95 < 2']", f"slo: expected a unit: s, ms, us or min\n  ttft p95 < 2\n{' ' * 15}^"),
+    ("[slo]\nobjective = []", "slo.objective: unknown key, did you mean objectives?"),
     ("dataset = ''", 'dataset: expected a text, got ""'),
     ("api = 8080", "api: expected a URL or a table with a url"),
     ("api = 'host:8080'", 'api: expected a URL like http://host:8080, got "host:8080"'),
@@ -369,6 +393,7 @@ def test_options_are_the_keys_of_a_scenario():
     values |= {"exporter": ["http://e:9836"], "metrics": ["http://h/metrics"], "samples_auth_env": "C"}
     values |= {
         "samples_auth_file": None,
+        "slo": ["failures < 1 %"],
         "api_key_env": "A",
         "api_key_file": None,
         "jupyter_token_env": "B",
