@@ -22,12 +22,12 @@ class Group:
     command: re.Pattern[str]
 
 
+_MODEL_SERVERS = r"\bvllm\b|VLLM::|\bsglang\b|\btransformers(-cli)? serve\b|\buvicorn\b|\btestbed\.server\b"
+
 DEFAULT_GROUPS = (
-    Group(
-        "model-server", re.compile(r"\bvllm\b|VLLM::|\btransformers(-cli)? serve\b|\bsglang\b|\buvicorn\b")
-    ),
+    Group("model-server", re.compile(_MODEL_SERVERS)),
     Group("streamlit", re.compile(r"\bstreamlit\b")),
-    Group("jupyter", re.compile(r"\bjupyter\b|\bjupyter-|\bipykernel")),
+    Group("jupyter", re.compile(r"\bjupyter|\bipykernel")),
 )
 
 

@@ -8,7 +8,7 @@ from glm_gpu_exporter import nvml, policy
 from glm_gpu_exporter.nvml import NvmlError
 from glm_gpu_exporter.rows import Row
 
-WAIT_MS = 500
+WAIT_MS = 250
 STUCK_AFTER_S = 1.0
 RENEW_AFTER_S = 30.0
 """A GPU that could not be registered (it was lost, say) is tried again with a new set."""

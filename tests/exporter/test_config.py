@@ -118,6 +118,8 @@ def test_a_port_in_use_is_named() -> None:
         ("python -m streamlit run app.py", "streamlit"),
         ("/venv/bin/python /venv/bin/jupyter-lab --port 8888", "jupyter"),
         ("python -m jupyter server", "jupyter"),
+        ("python -m jupyter_server --port=8888", "jupyter"),
+        ("python -m glm_locust.testbed.server --fd=3", "model-server"),
         ("python -m ipykernel_launcher -f k.json", "jupyter"),
         ("vim notes.txt", None),
     ],

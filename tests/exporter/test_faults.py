@@ -13,8 +13,8 @@ from tests.exporter.rig import Exporter, Journal, Scrape, until
 pytestmark = [pytest.mark.servers, pytest.mark.compiler]
 
 Start = Callable[..., Exporter]
-ANSWER_WITHIN_S = 2.5
-"""Ten times the 250 ms that are promised: machines that run tests are shared. The figure is printed."""
+ANSWER_WITHIN_S = 10.0
+"""Promised are 250 ms; machines that run tests are shared and may stand still. The figure is printed."""
 
 
 def answers(exporter: Exporter, what: str) -> Scrape:
