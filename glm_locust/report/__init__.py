@@ -1,5 +1,5 @@
 """One self-contained HTML page, Markdown and JSON from a finished run."""
 
-from glm_locust.report.writing import ReportPaths, write_report
+from glm_locust.report.writing import Report, write_report
 
-__all__ = ["ReportPaths", "write_report"]
+__all__ = ["Report", "write_report"]

@@ -10,6 +10,7 @@ from glm_locust.report.breakdown import Breakdown, break_down
 from glm_locust.report.claims import Claim, judge
 from glm_locust.report.findings import Findings, find_out
 from glm_locust.report.headline import headline
+from glm_locust.report.judgement import Judgement
 from glm_locust.report.quality import Quality, quality_of
 from glm_locust.report.reading import RunEnds
 from glm_locust.report.recommendations import Recommendation, recommend
@@ -85,6 +86,8 @@ class Analysis:
     quality: Quality
     sampled: Sampled | None = None
     """None: nothing was sampled."""
+    judgement: Judgement | None = None
+    """None: the run was given nothing to meet."""
 
 
 def analyse(

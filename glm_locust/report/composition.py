@@ -4,9 +4,10 @@ from glm_locust import __version__
 from glm_locust.report.analysis import Analysis
 from glm_locust.report.catalogue import Catalogue
 from glm_locust.report.document import Banner, Document, Tile
-from glm_locust.report.sections import causes, samples, times, trust, verdicts
+from glm_locust.report.sections import causes, objectives, samples, times, trust, verdicts
 
 _SECTIONS = (
+    objectives.objectives,
     times.times,
     times.overhead,
     times.levels,
@@ -59,6 +60,8 @@ def _banners(analysis: Analysis, words: Catalogue) -> tuple[Banner, ...]:
     def say(key: str, tone: str, **figures: str | int) -> None:
         found.append(Banner(words.text(f"banner.{key}"), words.text(f"banner.{key}.text", **figures), tone))
 
+    if analysis.judgement is not None:
+        found.append(objectives.banner(analysis.judgement, words))
     if analysis.run.partial:
         reason = words.name("reason", analysis.run.reason)
         say("partial", "alarm", reason=reason[:1].upper() + reason[1:])

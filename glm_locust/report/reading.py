@@ -36,9 +36,7 @@ def read_run(run_dir: Path, admit: Callable[[RequestRecord], None]) -> RunEnds:
 
     A last line without its end is skipped and noted; so are bad lines in between.
     """
-    path = run_dir / RUN_FILE
-    if not run_dir.is_dir():
-        raise ConfigError(f"{run_dir}: expected a run directory, found {_what(run_dir)}")
+    path = _run_file(run_dir)
     try:
         with path.open("rb") as file:
             ends = RunEnds(_header(path, file.readline()))
@@ -50,11 +48,19 @@ def read_run(run_dir: Path, admit: Callable[[RequestRecord], None]) -> RunEnds:
             # The disk was too full for the footer where it belongs.
             for data in beside.read_bytes().splitlines(keepends=True):
                 _take(ends, 0, data, admit)
-    except FileNotFoundError:
-        raise ConfigError(f"{run_dir}: not a run directory, it holds no {RUN_FILE}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     return ends
+
+
+def read_header(run_dir: Path) -> RunHeader:
+    """The header alone; raises ConfigError if this is no run."""
+    path = _run_file(run_dir)
+    try:
+        with path.open("rb") as file:
+            return _header(path, file.readline())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def read_truth(run_dir: Path) -> tuple[list[TruthLine], int] | None:
@@ -74,6 +80,15 @@ def read_truth(run_dir: Path) -> tuple[list[TruthLine], int] | None:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     return lines, bad
+
+
+def _run_file(run_dir: Path) -> Path:
+    if not run_dir.is_dir():
+        raise ConfigError(f"{run_dir}: expected a run directory, found {_what(run_dir)}")
+    path = run_dir / RUN_FILE
+    if not path.exists():
+        raise ConfigError(f"{run_dir}: not a run directory, it holds no {RUN_FILE}")
+    return path
 
 
 def _what(path: Path) -> str:

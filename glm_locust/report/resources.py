@@ -42,6 +42,8 @@ class Resources:
     """Use by path and level."""
 
     rows: tuple[PathUse, ...]
+    overall: tuple[PathUse, ...]
+    """The same over all levels."""
     apart: bool
     """False: paths were loaded at the same time, so no reading belongs to one of them."""
     main: dict[str, tuple[str, ...]]
@@ -96,14 +98,18 @@ def resources_of(
 ) -> Resources:
     """Use by level and path, in the order of `paths`."""
     apart = _apart(blocks)
-    rows = []
-    for level in sorted({block.level for block in blocks}, key=lambda level: (level is not None, level or 0)):
-        at_level = [block for block in blocks if block.level == level]
-        for path in paths if apart else (None,):
-            chosen = [block for block in at_level if path in (None, block.path)]
-            if chosen:
-                rows.append(_use(path, level, chosen, series))
-    return Resources(tuple(rows), apart, _main(readings))
+    levels = sorted({block.level for block in blocks}, key=lambda level: (level is not None, level or 0))
+
+    def uses(chosen: Sequence[Block], level: int | None) -> list[PathUse]:
+        groups = [
+            (path, [one for one in chosen if path in (None, one.path)])
+            for path in (paths if apart else (None,))
+        ]
+        return [_use(path, level, group, series) for path, group in groups if group]
+
+    rows = [use for level in levels for use in uses([one for one in blocks if one.level == level], level)]
+    overall = uses(blocks, None) if len(levels) > 1 else rows
+    return Resources(tuple(rows), tuple(overall), apart, _main(readings))
 
 
 def _apart(blocks: Sequence[Block]) -> bool:

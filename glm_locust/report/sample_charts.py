@@ -25,8 +25,11 @@ LANES = (
     ("group_cpu", "", 4),
     ("requests_waiting", "", 2),
 )
-LINE_COLOURS = ("--api", "--web", "--jupyter", "--other-2", "--other-3")
-GAP = 0.02
+LINE_COLOURS = ("--other-2", "--other-3", "--layer-in", "--layer-network-in", "--other-1")
+"""None of them a path's."""
+LANE_PX = 74
+GAP_PX = 22
+AROUND_S = 2.0
 
 
 def time_strip(sampled: Sampled, origin_ns: int, words: Catalogue) -> Chart | None:
@@ -40,29 +43,49 @@ def time_strip(sampled: Sampled, origin_ns: int, words: Catalogue) -> Chart | No
         lane = _lane(sampled, quantity, device, most, origin_ns)
         if lane:
             label = words.text(f"strip.{quantity}")
-            lanes.append((1.0, label, lane, {"ticksuffix": SCALES[QUANTITIES[quantity].unit].suffix}))
+            unit = QUANTITIES[quantity].unit
+            axis = {"ticksuffix": SCALES[unit].suffix} | ({"rangemode": "tozero"} if unit != "hertz" else {})
+            lanes.append((1.0, label, lane, axis))
     if len(lanes) < 2:
         return None
     blocks = _block_bars(sampled, origin_ns, words)
-    lanes.append((0.5, words.text("strip.blocks"), blocks, {"showticklabels": False, "range": [-1, 1]}))
-    return _stacked_lanes(lanes, words)
+    lanes.append((0.3, words.text("strip.blocks"), blocks, {"showticklabels": False, "range": [-1, 1]}))
+    begin, end = (at - origin_ns / NS for at in _span(sampled))
+    return _stacked_lanes(lanes, (round(begin - AROUND_S, 1), round(end + AROUND_S, 1)), words)
+
+
+def _span(sampled: Sampled) -> tuple[float, float]:
+    return min(one.begin_s for one in sampled.blocks), max(one.end_s for one in sampled.blocks)
 
 
 def _stacked_lanes(
-    lanes: Sequence[tuple[float, str, list[dict[str, Any]], dict[str, Any]]], words: Catalogue
+    lanes: Sequence[tuple[float, str, list[dict[str, Any]], dict[str, Any]]],
+    span_s: tuple[float, float],
+    words: Catalogue,
 ) -> Chart:
-    whole = sum(weight for weight, *_ in lanes)
-    top = 1.0
+    """One lane below the other, each with its name above its left end."""
+    heights = [weight * LANE_PX + GAP_PX for weight, *_ in lanes]
+    whole, top = sum(heights), 1.0
     data: list[dict[str, Any]] = []
-    layout: dict[str, Any] = {"lanes": len(lanes)}
-    for number, (weight, label, traces, axis) in enumerate(lanes, 1):
-        height = weight / whole
+    names: list[dict[str, Any]] = []
+    layout: dict[str, Any] = {"height": round(whole) + 90, "annotations": names}
+    for number, ((_, label, traces, axis), height) in enumerate(zip(lanes, heights, strict=True), 1):
         suffix = "" if number == 1 else str(number)
-        domain = [round(max(0.0, top - height + GAP), 4), round(top, 4)]
-        layout[f"yaxis{suffix}"] = {"title": {"text": label}, "domain": domain, "zeroline": False} | axis
+        bottom, ceiling = top - height / whole, top - GAP_PX / whole
+        layout[f"yaxis{suffix}"] = {
+            "domain": [round(max(0.0, bottom), 4), round(ceiling, 4)],
+            "zeroline": False,
+            "nticks": 4,
+        } | axis
+        name = {"text": label, "x": 0, "y": round(ceiling, 4), "xanchor": "left", "yanchor": "bottom"}
+        names.append(name | {"xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 11}})
         data += [trace | {"yaxis": f"y{suffix}"} for trace in traces]
-        top -= height
-    layout["xaxis"] = {"title": {"text": words.text("strip.seconds")}, "anchor": f"y{len(lanes)}"}
+        top = bottom
+    layout["xaxis"] = {
+        "title": {"text": words.text("strip.seconds")},
+        "anchor": f"y{len(lanes)}",
+        "range": list(span_s),
+    }
     return {"data": data, "layout": layout}
 
 
@@ -113,7 +136,9 @@ def _lane(sampled: Sampled, quantity: str, device: str, most: int, origin_ns: in
 def thinned(reading: Reading, sampled: Sampled, origin_ns: int) -> tuple[list[float], list[float]]:
     """Times in s since `origin_ns` and values, as means of neighbours where there are too many."""
     series = sampled.joined.series[reading.name]
-    times, values = series.times_s - origin_ns / NS, series.values
+    begin, end = _span(sampled)
+    within = (series.times_s > begin - AROUND_S) & (series.times_s < end + AROUND_S)
+    times, values = series.times_s[within] - origin_ns / NS, series.values[within]
     width = -(-len(times) // MOST_POINTS)
     if width > 1:
         edges = np.arange(0, len(times), width)
@@ -222,7 +247,7 @@ def lags(correlation: Correlation, words: Catalogue) -> Chart | None:
         ]
     if not traces:
         return None
-    layout = {"xaxis": {"title": {"text": words.text("lag.seconds")}, "ticksuffix": " s"}, "short": True}
+    layout = {"xaxis": {"title": {"text": words.text("lag.seconds")}, "ticksuffix": " s"}, "height": 260}
     return {"data": traces, "layout": layout}
 
 
@@ -236,12 +261,13 @@ def variance(correlation: Correlation, words: Catalogue) -> Chart:
             "name": words.text(f"variance.{group}"),
             "y": [""],
             "x": [round(max(0.0, share) * 100, 1)],
+            "legendrank": rank,
             "marker": {"color": colours.get(group, "--grid")},
             "hovertemplate": "%{x} %",
         }
-        for group, share in correlation.variance.items()
+        for rank, (group, share) in enumerate(correlation.variance.items())
     ]
-    layout = {"barmode": "stack", "xaxis": {"ticksuffix": " %", "range": [0, 100]}, "short": True}
+    layout = {"barmode": "stack", "xaxis": {"ticksuffix": " %", "range": [0, 100]}, "height": 150}
     return {"data": traces, "layout": layout}
 
 

@@ -9,9 +9,12 @@ from glm_locust.overhead import Difference, Interval
 from glm_locust.report.analysis import Analysis
 from glm_locust.report.catalogue import Catalogue
 from glm_locust.report.comparison import Overhead
+from glm_locust.report.judgement import Judgement
 from glm_locust.report.sample_figures import correlation_figures, resource_figures
+from glm_locust.report.sections.objectives import sentence
 from glm_locust.report.statement import Statement
 from glm_locust.report.statistics import PathStats, Stat
+from glm_locust.slo import Verdict
 
 SCHEMA_VERSION = 1
 """Raised when a key changes its meaning or goes away; new keys raise nothing."""
@@ -28,6 +31,7 @@ def summary(analysis: Analysis, words: Catalogue) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "run": _run(analysis, words),
+        "verdicts": _verdicts(analysis.judgement, words),
         "headline": [words.say(statement) for statement in analysis.headline],
         "counts": asdict(analysis.counts),
         "compared_on": findings.compared_on,
@@ -101,6 +105,35 @@ def _run(analysis: Analysis, words: Catalogue) -> dict[str, Any]:
         "simulated": facts.simulated,
         "language": words.language,
         **facts.header,
+    }
+
+
+def _verdicts(judgement: Judgement | None, words: Catalogue) -> dict[str, Any] | None:
+    if judgement is None:
+        return None
+    return {
+        "ruling": judgement.ruling.value,
+        "problems": [words.say(problem) for problem in judgement.problems],
+        "objectives": [_verdict(verdict, words) for verdict in judgement.verdicts],
+    }
+
+
+def _verdict(verdict: Verdict, words: Catalogue) -> dict[str, Any]:
+    objective = verdict.objective
+    return {
+        "objective": objective.text,
+        **asdict(objective.scope),
+        "ruling": verdict.ruling.value,
+        "reason": verdict.reason.value if verdict.reason else None,
+        "measured": verdict.measured,
+        "comparison": objective.comparison.value,
+        "limit": objective.limit,
+        "unit": objective.measure.unit,
+        "n": verdict.n,
+        "needed": objective.needed,
+        "window_s": objective.window_s,
+        "windows": asdict(verdict.windows) if verdict.windows else None,
+        "said": sentence(verdict, words),
     }
 
 

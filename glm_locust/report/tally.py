@@ -72,12 +72,12 @@ class Tally:
         self.duplicates = 0
         self.last_ns: int | None = None
 
-    def add(self, record: RequestRecord) -> None:
-        """Take one record."""
+    def add(self, record: RequestRecord) -> bool:
+        """Take one record; False where it was there already."""
         seen = self.workers[record.worker_id]
         if record.seq in seen:
             self.duplicates += 1
-            return
+            return False
         seen.add(record.seq)
         self.outcomes[record.phase][record.outcome] += 1
         self.last_ns = max(self.last_ns or 0, record.finished_ns)
@@ -85,7 +85,7 @@ class Tally:
         if record.phase is not Phase.MEASURE:
             if record.outcome is Outcome.FAILED and kind is not None:
                 self.warmup_failures[kind] += 1
-            return
+            return True
         self.send_lag_s.extend(send_lag_s(record))
         cell = self.cells[CellKey(record.path, record.task, record.level)]
         match record.outcome:
@@ -96,6 +96,7 @@ class Tally:
                 cell.cancelled += 1
             case Outcome.OK:
                 self._measure(cell, record)
+        return True
 
     def _fail(self, record: RequestRecord) -> None:
         failure = self.failures[record.path, record.error_kind or ErrorKind.PROTOCOL]

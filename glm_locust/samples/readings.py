@@ -220,7 +220,10 @@ class _Intake:
         # A counter that fell was reset; the step over the reset is unknown.
         steps, spans = np.diff(totals), np.diff(times) / NS
         rates = np.where(steps >= 0, steps / np.maximum(spans, 1e-9), np.nan)
-        return times[1:], rates / (self._cpus.get(key[0], 1.0) if key[2] == "cpu" else 1.0)
+        if key[2] != "cpu":
+            return times[1:], rates
+        # The kernel counts in ticks: over a fifth of a second a busy host may seem more than busy.
+        return times[1:], np.minimum(rates / self._cpus.get(key[0], 1.0), 1.0)
 
     def _take_scrape(self, line: Scrape) -> None:
         at_ns = (line.t0_ns + line.t1_ns) // 2

@@ -28,7 +28,7 @@ SHOWN_OF_SLOWEST = (
     ("requests_waiting", ""),
     ("requests_running", ""),
 )
-MOST_COLUMNS = 7
+MOST_COLUMNS = 6
 
 
 def resources(analysis: Analysis, words: Catalogue) -> Section:
@@ -113,8 +113,7 @@ def _claimed(path: str, which: str, kind: str) -> str:
 
 
 def _readings_table(sampled: Sampled, words: Catalogue) -> Table:
-    uses = sampled.resources.rows
-    several = len({use.level for use in uses}) > 1
+    uses = sampled.resources.overall
     rows = []
     for name, reading in sampled.readings.readings.items():
         if any(name in use.readings for use in uses):
@@ -127,19 +126,13 @@ def _readings_table(sampled: Sampled, words: Catalogue) -> Table:
             ]
             rows.append(Row((text(name), *cells)))
     columns = [
-        numbers(words.text("col.mean"), words.text("col.peak"), group=_heading(use, words, several=several))
-        for use in uses
+        numbers(words.text("col.mean"), words.text("col.peak"), group=_path(use, words).text) for use in uses
     ]
     return Table(
         (*names(words.text("col.reading")), *(column for pair in columns for column in pair)),
         tuple(rows),
         caption=words.text("resources.readings"),
     )
-
-
-def _heading(use: PathUse, words: Catalogue, *, several: bool) -> str:
-    name = words.name("path", use.path) if use.path else words.text("all_paths")
-    return f"{name} · {use.level}" if several and use.level is not None else name
 
 
 def _level_cell(use: PathUse) -> Cell:
@@ -190,7 +183,13 @@ def correlation(analysis: Analysis, words: Catalogue) -> Section | None:
     judgement = found.judgement
     figures: dict[str, float | int | str | None] = {"n": found.n, "seconds": round(judgement.run_s)}
     power = "short" if not judgement.verdict else "low_power" if judgement.low_power else "full"
-    lead = (words.text("correlation.lead"), words.text(f"correlation.{power}", **figures))
+    claimed = [one for one in judgement.findings if one.claimed and judgement.verdict]
+    lead = (
+        words.text("correlation.lead"),
+        words.text(f"correlation.{power}", **figures),
+        *(_said(finding, words) for finding in claimed),
+        *(() if claimed or not judgement.verdict else (words.text("correlation.nothing"),)),
+    )
     units = {name: reading.unit for name, reading in analysis.sampled.readings.readings.items()}
     shown = dict.fromkeys(deciles.reading for deciles in found.deciles)
     plots = [
@@ -209,7 +208,7 @@ def correlation(analysis: Analysis, words: Catalogue) -> Section | None:
             judgement.findings, key=lambda one: (not one.claimed, -abs(one.association.rho))
         )
     ]
-    heads = ("raw_rho", "rho", "interval", "p_adjusted", "coverage", "resolution")
+    heads = ("raw_rho", "rho", "interval", "p_adjusted", "least_rho", "coverage", "resolution")
     table = Table(
         (
             *names(words.text("col.reading")),
@@ -224,20 +223,36 @@ def correlation(analysis: Analysis, words: Catalogue) -> Section | None:
 def _finding_cells(finding: Finding, words: Catalogue, *, verdict: bool) -> tuple[Cell, ...]:
     association = finding.association
     low, high = finding.interval
-    said = (
-        finding.words if verdict else words.text("correlation.no_verdict", rho=f"{association.null_rho:.2f}")
-    )
-    coarse = f" {words.text('correlation.coarse')}" if finding.resolution < 1 else ""
+    claimed = finding.claimed and verdict
+    word = "claimed" if claimed else "not_shown" if verdict else "none_yet"
     return (
         text(finding.name),
         Cell(f"{association.raw_rho:+.2f}"),
         Cell(f"{association.rho:+.2f}", "strong"),
         Cell(f"{low:+.2f} … {high:+.2f}"),
         Cell(f"{finding.p_adjusted:.3f}"),
+        Cell(f"{association.null_rho:.2f}"),
         Cell(percent(finding.coverage)),
-        Cell(f"{finding.resolution:.1f}"),
-        text(said + coarse, "verdict-supported" if finding.claimed and verdict else ""),
+        Cell(f"{finding.resolution:.1f}", "alarm" if finding.resolution < 1 else ""),
+        Cell(words.text(f"moved.{word}"), "verdict-supported" if claimed else ""),
     )
+
+
+def _said(finding: Finding, words: Catalogue) -> str:
+    """A claim in one sentence, never as a cause."""
+    association = finding.association
+    way = "higher" if association.rho > 0 else "lower"
+    low, high = finding.interval
+    lag = "" if finding.lag is None else words.text("moved.lag", lag=f"{finding.lag.best_lag_s:+.2f}")
+    said = words.text(
+        f"moved.{way}",
+        reading=finding.name,
+        rho=f"{association.rho:+.2f}",
+        low=f"{low:+.2f}",
+        high=f"{high:+.2f}",
+        n=association.n,
+    )
+    return f"{said} {lag}".rstrip()
 
 
 def slowest(analysis: Analysis, words: Catalogue) -> Section | None:
@@ -256,7 +271,7 @@ def slowest(analysis: Analysis, words: Catalogue) -> Section | None:
     rows = [
         Row(
             (
-                Cell(f"{one.record.worker_id}/{one.record.seq}", code=True),
+                Cell(f"{one.record.worker_id[-8:]}/{one.record.seq}", code=True),
                 path_cell(words, one.record.path),
                 text(words.name("task", one.record.task)),
                 Cell("" if one.record.level is None else str(one.record.level)),
