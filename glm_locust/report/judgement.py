@@ -1,0 +1,77 @@
+"""What a run says of its objectives, and why it might not be trusted with a verdict at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from glm_locust.errors import ConfigError, ExitCode
+from glm_locust.report.quality import Quality
+from glm_locust.report.reading import RunEnds
+from glm_locust.report.statement import Statement
+from glm_locust.slo import Judge, Objective, Ruling, Verdict, overall, parse
+
+EXIT_CODES = {
+    Ruling.PASS: ExitCode.PASS,
+    Ruling.FAIL: ExitCode.SLO_NOT_MET,
+    Ruling.INVALID: ExitCode.INVALID,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdicts of one run; at least one, or a problem that kept it from being made."""
+
+    verdicts: tuple[Verdict, ...]
+    problems: tuple[Statement, ...]
+    """Why no verdict of this run counts."""
+
+    @property
+    def ruling(self) -> Ruling:
+        """Of the run as a whole."""
+        return Ruling.INVALID if self.problems else overall(self.verdicts)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The code that a process ends with."""
+        return EXIT_CODES[self.ruling]
+
+    def of(self, ruling: Ruling) -> tuple[Verdict, ...]:
+        """The verdicts that say this."""
+        return tuple(verdict for verdict in self.verdicts if verdict.ruling is ruling)
+
+
+def objectives_of(texts: Sequence[str]) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
+    """The objectives of a run's header, and those that this version cannot read."""
+    found, unreadable = [], []
+    for text in texts:
+        try:
+            found.append(parse(text))
+        except ConfigError:
+            unreadable.append(text)
+    return tuple(found), tuple(unreadable)
+
+
+def judgement_of(
+    judge: Judge,
+    quality: Quality,
+    ends: RunEnds,
+    *,
+    unreadable: Sequence[str] = (),
+    allow_lost_workers: bool = False,
+) -> Judgement | None:
+    """The judgement of all that the judge has heard; None where nothing was asked."""
+    verdicts = judge.verdicts()
+    if not verdicts and not unreadable:
+        return None
+    problems = [Statement("slo.problem.unknown", {"objective": text}) for text in unreadable]
+    if ends.footer is None:
+        problems.append(Statement("slo.problem.no_end"))
+    elif ends.footer.reason == "disk_full":
+        problems.append(Statement("slo.problem.disk_full"))
+    if not allow_lost_workers:
+        if lost := [worker.worker_id for worker in quality.workers if worker.lost]:
+            problems.append(Statement("slo.problem.lost", {"workers": ", ".join(lost)}))
+        elif quality.missing:
+            problems.append(Statement("slo.problem.missing", {"missing": quality.missing}))
+    if quality.unreadable_lines:
+        problems.append(Statement("slo.problem.unreadable", {"lines": quality.unreadable_lines}))
+    return Judgement(verdicts, tuple(problems))
