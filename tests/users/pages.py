@@ -5,8 +5,9 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -16,16 +17,34 @@ from glm_locust.testbed.ports import HOST, available_port
 
 APPS = Path(__file__).parents[1] / "apps"
 READY_S = 90.0
+_OWN_ENV = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith("STREAMLIT_") and name not in ("PYTHONPATH", "PYTHONHOME")
+}
 
 
 class PageServer:
-    """`streamlit run` of one of our apps; may be ended and begun again on the same port."""
+    """`streamlit run` of one of our apps; may be ended and begun again on the same port.
+
+    `python` is the one of an environment with another version of Streamlit.
+    """
 
     def __init__(
-        self, app: str, workdir: Path, *, base_path: str = "", options: tuple[str, ...] = ()
+        self,
+        app: str,
+        workdir: Path,
+        *,
+        base_path: str = "",
+        options: tuple[str, ...] = (),
+        python: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        scheme: str = "http",
     ) -> None:
         self.port = available_port(0)
-        self.url = f"http://{HOST}:{self.port}/{base_path}"
+        self.url = f"{scheme}://{HOST}:{self.port}/{base_path}"
+        self._python = str(python or sys.executable)
+        self._env = dict(env or {})
         self._base_path = base_path
         self._options = options
         self._app = app
@@ -36,13 +55,13 @@ class PageServer:
         self._child = Child(
             self._app,
             [
-                *(sys.executable, "-m", "streamlit", "run", str(APPS / f"{self._app}.py")),
+                *(self._python, "-m", "streamlit", "run", str(APPS / f"{self._app}.py")),
                 *("--server.port", str(self.port), "--server.address", HOST, "--server.headless", "true"),
                 *("--server.baseUrlPath", self._base_path, "--browser.gatherUsageStats", "false"),
                 *("--server.fileWatcherType", "none", *self._options),
             ],
-            log=self._workdir / f"{self._app}-{self.port}.log",
-            env={**os.environ, "HOME": str(self._workdir)},
+            log=self._workdir / f"{self._app.replace('/', '-')}-{self.port}.log",
+            env={**_OWN_ENV, "HOME": str(self._workdir), **self._env},
             cwd=APPS,
         )
         self._child.wait_until(lambda: answers(f"{self.url.rstrip('/')}/_stcore/health"), seconds=READY_S)
@@ -57,10 +76,8 @@ class PageServer:
 
 
 @contextlib.contextmanager
-def page_server(
-    app: str, workdir: Path, *, base_path: str = "", options: tuple[str, ...] = ()
-) -> Iterator[PageServer]:
-    server = PageServer(app, workdir, base_path=base_path, options=options)
+def page_server(app: str, workdir: Path, **options: Any) -> Iterator[PageServer]:
+    server = PageServer(app, workdir, **options)
     try:
         server.start()
         yield server
@@ -108,6 +125,7 @@ def jupyter_server(workdir: Path) -> Iterator[Jupyter]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5, trust_env=False).status_code == httpx.codes.OK
+        answer = httpx.get(url, timeout=5, trust_env=False, verify=False)
+        return answer.status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False

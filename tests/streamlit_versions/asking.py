@@ -1,0 +1,151 @@
+"""Asks the gallery's apps and compares with what the model server itself says it answered."""
+
+import functools
+import time
+from dataclasses import dataclass, field
+
+from glm_locust.config import Secret, WebTarget, page_choices
+from glm_locust.records import Measurement, Outcome, Phase, RequestRecord, digest
+from glm_locust.testbed.answers import compose
+from glm_locust.testbed.launcher import Testbed
+from glm_locust.testbed.presets import preset_named
+from glm_locust.testbed.truth import TruthRecord, read_truth
+from glm_locust.transport.clock import now_ns
+from glm_locust.users.streamlit_client import StreamlitClient
+from glm_locust.workload import Workload, recognise
+from glm_locust.workload.prompt import Image, Prompt
+from tests.streamlit_versions.gallery import App
+
+TRUTH_S = 10.0
+STAMP_MS = 20.0
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to a server: where its pages are, and what opens the door."""
+
+    url: str
+    token: Secret = Secret()
+    cookies: dict[str, Secret] = field(default_factory=dict)
+
+    def target(self, app: App) -> WebTarget:
+        choices = page_choices(app.choices, f"{app.page}: ")
+        return WebTarget(self.url, page=app.page, jupyter_token=self.token, cookies=self.cookies, **choices)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One question to one app: its record, the text, and what the model server knows."""
+
+    sent: tuple[str, ...]
+    record: RequestRecord
+    streams: bool
+    text: str
+    expected: tuple[str, ...]
+    truths: tuple[TruthRecord, ...]
+
+    @property
+    def truth(self) -> TruthRecord | None:
+        """What the model server knows of the answer that was taken."""
+        if self.text.strip() not in self.expected:
+            return None
+        wanted = digest(self.sent[self.expected.index(self.text.strip())])
+        return next((truth for truth in self.truths if truth.prompt_id == wanted), None)
+
+    @property
+    def lag_ms(self) -> float | None:
+        """From the model server's first token to the user's; from its last, where the page waits for that."""
+        truth = self.truth
+        if self.record.first_token_ns is None or truth is None or truth.first_token_ns is None:
+            return None
+        there_ns = truth.first_token_ns if self.streams else truth.finished_ns
+        return (self.record.first_token_ns - there_ns) / 1e6
+
+    def complaint(self) -> str | None:
+        """What is wrong, in one line."""
+        record = self.record
+        if record.outcome is not Outcome.OK:
+            return f"{record.outcome} {record.error_kind}: {record.error_detail}"
+        if self.text.strip() not in self.expected:
+            return f"another text: {self.text[:80]!r}... in place of {self.expected[0][:80]!r}..."
+        truth = self.truth
+        if truth is None or truth.received_ns is None or truth.first_token_ns is None:
+            return "the model server knows nothing of it"
+        submitted, first = record.submitted_ns, record.first_token_ns
+        if submitted is None or first is None or not submitted < truth.received_head_ns < first:
+            return f"instants out of order: {submitted} {truth.received_head_ns} {first}"
+        # The server takes its stamp after it has handed the token to the socket.
+        lag_ms = self.lag_ms or 0.0
+        return f"seen {-lag_ms:.1f} ms before it was there" if lag_ms < -STAMP_MS else None
+
+
+class Model:
+    """The simulated model server behind the apps."""
+
+    def __init__(self, testbed: Testbed) -> None:
+        self._testbed = testbed
+
+    def answer(self, question: str) -> str:
+        """What it answers: the same to everybody who asks this."""
+        task = recognise(question)
+        profile = preset_named(self._testbed.preset).profile(task)
+        return "".join(compose(question, task, profile, self._testbed.seed))
+
+    def truths(self, questions: tuple[str, ...], since_ns: int) -> tuple[TruthRecord, ...]:
+        """Its own records of these questions, once they are written."""
+        wanted = {digest(question) for question in questions}
+        until = time.monotonic() + TRUTH_S
+        while True:
+            found = [
+                truth
+                for truth in read_truth(self._testbed.truth_log)
+                if truth.prompt_id in wanted and truth.received_head_ns >= since_ns
+            ]
+            if len(found) >= len(wanted) or time.monotonic() > until:
+                return tuple(found)
+            time.sleep(0.01)
+
+
+def ask(app: App, way: Way, model: Model, nonce: str) -> list[Answered]:
+    """Ask one app a few questions, one after the other, as one user."""
+    client = StreamlitClient(way.target(app))
+    found = []
+    try:
+        client.check(app.images)
+        for turn in range(app.turns):
+            question = f"What do you think of number {turn} of {nonce}?"
+            found.append(_asked(app, client, model, question))
+    finally:
+        client.close()
+    return found
+
+
+def _asked(app: App, client: StreamlitClient, model: Model, question: str) -> Answered:
+    prompt = Prompt("gallery", question, _images(app.images))
+    scheduled_ns = now_ns()
+    measurement = Measurement(
+        path="web",
+        task=prompt.task,
+        phase=Phase.MEASURE,
+        prompt_id=prompt.prompt_id,
+        scheduled_ns=scheduled_ns,
+        images=len(prompt.images),
+    )
+    client.ask(prompt, measurement)
+    assert measurement.ended is not None
+    record = measurement.seal(run_id="r", worker_id="w", seq=1)
+    sent = app.asked(question)
+    truths = model.truths(sent, scheduled_ns)
+    expected = tuple(app.shown(model.answer(text)).strip() for text in sent)
+    return Answered(sent, record, app.streams, measurement.ended.text, expected, truths)
+
+
+@functools.cache
+def _images(count: int) -> tuple[Image, ...]:
+    if count == 0:
+        return ()
+    image = Workload(seed=5, size=128, image_format="png").prompt("describe", 0).images[0]
+    return tuple(
+        Image(image.data, "image/png", image.width, image.height, f"image-{index}.png")
+        for index in range(count)
+    )
