@@ -8,7 +8,7 @@ every second would keep a deadline from ever passing.
 import contextlib
 import ssl
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -222,6 +222,7 @@ def connect(
     if observer is not None:
         observer.response(wire.at_ns, protocol.handshake_response.status, "")
     stream.taken_bytes = 0
+    stream.announced_bytes = lambda: protocol.frame_buffer.length
     return WebSocket(stream, protocol, observer)
 
 
@@ -249,10 +250,13 @@ class _Stream:
         self.send_timeout_s = SEND_TIMEOUT_S
         self.taken_bytes = 0
         """Handed over since the last whole message."""
+        self.announced_bytes: Callable[[], int | None] = lambda: None
+        """How long the frame that is being read says it is, once its head was read."""
         self._max_message_bytes = max_message_bytes
         self._waiting = memoryview(b"")
 
     def recv(self, size: int) -> bytes:
+        self._expect_at_most(self.announced_bytes() or 0)
         if not self._waiting:
             # Zero would switch to non-blocking: that is what a deadline in the past means.
             self.wire.set_timeout(max(0.0, (self.until_ns - now_ns()) / 1e9))
@@ -263,8 +267,7 @@ class _Stream:
         taken = bytes(self._waiting[:size])
         self._waiting = self._waiting[size:]
         self.taken_bytes += len(taken)
-        if self.taken_bytes > self._max_message_bytes:
-            raise RemoteProtocolError(f"a message of more than {self._max_message_bytes} bytes")
+        self._expect_at_most(self.taken_bytes)
         return taken
 
     def send(self, data: bytes | str) -> int:
@@ -272,6 +275,10 @@ class _Stream:
         self.wire.set_timeout(self.send_timeout_s)
         self.wire.send_all(raw)
         return len(raw)
+
+    def _expect_at_most(self, size: int) -> None:
+        if size > self._max_message_bytes:
+            raise RemoteProtocolError(f"a message of more than {self._max_message_bytes} bytes")
 
     def gettimeout(self) -> float | None:
         return None

@@ -1,7 +1,7 @@
-"""A TCP relay that a test can cut."""
+"""A TCP relay that a test can cut, listen to, and have change what it carries."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gevent
@@ -10,9 +10,14 @@ from gevent.server import StreamServer
 
 
 class Relay:
-    """Carries connections to a port of this machine until it is cut; new ones are carried again."""
+    """Carries connections to a port of this machine until it is cut; new ones are carried again.
+
+    `change` may alter what goes to the server, `heard` is told what comes from it.
+    """
 
     def __init__(self, port: int) -> None:
+        self.change: Callable[[bytes], bytes] = bytes
+        self.heard: Callable[[bytes], object] = len
         self._target = port
         self._open: list[Any] = []
         self._server = StreamServer(("127.0.0.1", 0), self._carry)
@@ -35,15 +40,30 @@ class Relay:
         self.cut()
 
     def _carry(self, near: Any, _: Any) -> None:
-        far = socket.create_connection(("127.0.0.1", self._target))
+        try:
+            far = socket.create_connection(("127.0.0.1", self._target))
+        except ConnectionRefusedError:
+            return
         self._open += [near, far]
-        gevent.joinall([gevent.spawn(_copy, near, far), gevent.spawn(_copy, far, near)])
+        gevent.joinall(
+            [
+                gevent.spawn(_copy, near, far, self._changed),
+                gevent.spawn(_copy, far, near, self._tell),
+            ]
+        )
+
+    def _changed(self, data: bytes) -> bytes:
+        return self.change(data)
+
+    def _tell(self, data: bytes) -> bytes:
+        self.heard(data)
+        return data
 
 
-def _copy(source: Any, sink: Any) -> None:
+def _copy(source: Any, sink: Any, carried: Callable[[bytes], bytes]) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
-            sink.sendall(data)
+            sink.sendall(carried(data))
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)
 
