@@ -35,6 +35,8 @@ NAMED_BY_DATA = (
     "headline.",
     "rests.",
     "stamps.",
+    "ruling.",
+    "banner.slo_",
     "source.",
 )
 """Groups whose keys end in what a run holds."""
