@@ -8,11 +8,13 @@ an expander, `st.status`, a popover or a dialog holds, spinners, toasts, warning
 (texts that stood on the page before; a script sends all of them again).
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from glm_locust.errors import RemoteProtocolError
 from glm_locust.protocols.streamlit.page import SIDEBAR, Node, Page, Path
 from glm_locust.protocols.streamlit.rule import Rule
 from glm_locust.protocols.streamlit.texts import (
@@ -29,6 +31,10 @@ _SET_ASIDE = frozenset(("expandable", "popover", "dialog"))
 _ECHO_FRAME = 40
 """Outside chat messages an echo may stand in a frame of so many characters: "You asked: ..."."""
 _SAME_START = 24
+_LOOKED_THROUGH = 20_000
+"""Letters of a text in which the start of another one is looked for: some apps put a style sheet first."""
+MAX_CHARS = 32 * 2**20
+"""Of all candidates when they began: far more than an app writes that shows its answer in new forms."""
 _NAMES = ("label", "title", "name")
 
 
@@ -113,6 +119,7 @@ class AnswerFinder:
     last_answer: str = ""
     """The last answer, where it was one to the same question."""
     candidates: list[Candidate] = field(default_factory=list)
+    _chars: int = 0
     _latest: dict[Path, Candidate] = field(default_factory=dict)
     _history: Counter[str] = field(default_factory=Counter)
 
@@ -152,6 +159,9 @@ class AnswerFinder:
             # A page that shows one answer at a time writes the same words to the same place.
             if text != self.last_answer or in_chat_message:
                 return None
+        self._chars += len(text)
+        if self._chars > MAX_CHARS:
+            raise RemoteProtocolError(f"more than {MAX_CHARS} characters of texts that replace each other")
         order = len(self.candidates)
         name = f"{'.'.join(map(str, node.path))}#{order}"
         weak = node.kind in WEAK_KINDS
@@ -246,12 +256,12 @@ def _blocks_called(page: Page, wanted: str) -> list[Path]:
 
 def _reformats(candidate: Candidate, successor: Candidate) -> bool:
     """Whether the successor shows the same text again in another form, as pages do at the end."""
-    old, new = _letters(candidate.text), _letters(successor.text)
-    if not old:
+    start = _letters(candidate.text, _SAME_START)
+    if not start:
         return False
-    start = old[:_SAME_START]
+    new = _letters(successor.text, _LOOKED_THROUGH)
     return new.startswith(start) or (len(start) >= _SAME_START // 3 and start in new)
 
 
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text))
+def _letters(text: str, most: int) -> str:
+    return "".join(itertools.islice(filter(str.isalnum, text), most))

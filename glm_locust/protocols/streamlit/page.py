@@ -23,6 +23,8 @@ MAIN, SIDEBAR, EVENT, BOTTOM = range(4)
 ALERT_ERROR = 1
 MAX_NODES = 50_000
 MAX_DEPTH = 64
+MAX_KEPT_BYTES = 16 * 2**20
+"""Of messages that a server may refer to; beyond it the oldest are forgotten."""
 _MAX_UNKNOWN_KINDS = 20
 NO_REFERENCES_SINCE: Version = (1, 45)
 """From here on the server refers only to messages that a client says it has kept; we never say so."""
@@ -65,6 +67,7 @@ class PageName:
 class _Kept:
     message: Wire
     run: int
+    size_bytes: int
 
 
 class Page:
@@ -84,6 +87,7 @@ class Page:
         """Messages and elements of kinds that were unknown when this was written, by field number."""
         self._nodes: dict[Path, Node] = {}
         self._kept: dict[str, _Kept] = {}
+        self._kept_bytes = 0
         self._reference_age = _DEFAULT_REFERENCE_AGE
 
     def __iter__(self) -> Iterator[Node]:
@@ -97,11 +101,16 @@ class Page:
             if node is not None and node.is_block:
                 yield node
 
+    def clear(self) -> None:
+        """The tab is loaded anew: nothing stands on it until a run has sent it."""
+        self._nodes.clear()
+        self.running = False
+
     def resolve(self, message: Wire) -> Wire | None:
         """The message itself, or the kept one that it refers to; None if that is not here."""
         if message.WhichOneof("type") != "ref_hash":
             if message.metadata.cacheable and message.hash and self.version < NO_REFERENCES_SINCE:
-                self._kept[message.hash] = _Kept(message, self.run)
+                self._keep(message)
             return message
         kept = self._kept.get(message.ref_hash)
         if kept is None:
@@ -143,7 +152,8 @@ class Page:
                 if node.run >= self.run or node.fragment_id not in self.run_fragments
             }
         oldest = self.run - self._reference_age - _REFERENCE_AGE_MARGIN
-        self._kept = {name: kept for name, kept in self._kept.items() if kept.run >= oldest}
+        for name in [name for name, kept in self._kept.items() if kept.run < oldest]:
+            self._forget(name)
 
     def navigate(self, navigation: Wire) -> None:
         """Take a `navigation` message of `st.navigation`."""
@@ -199,6 +209,18 @@ class Page:
             if key in names:
                 return page
         return None
+
+    def _keep(self, message: Wire) -> None:
+        self._forget(message.hash)
+        kept = self._kept[message.hash] = _Kept(message, self.run, message.ByteSize())
+        self._kept_bytes += kept.size_bytes
+        while self._kept_bytes > MAX_KEPT_BYTES:
+            self._forget(next(iter(self._kept)))
+
+    def _forget(self, name: str) -> None:
+        kept = self._kept.pop(name, None)
+        if kept is not None:
+            self._kept_bytes -= kept.size_bytes
 
     def _keep_node(self, path: Path) -> None:
         # The server believes that we have this message: what stands at its place is most likely it.

@@ -107,6 +107,7 @@ class StreamlitSession:
         self._open = self._opening_run = False
         self._opening_fragment = ""
         self._question = None
+        self.page.clear()
         self.opening_errors.clear()
         self.auto_reruns.clear()
         self._inputs.begin()

@@ -14,6 +14,8 @@ _CAPTION, _DIVIDER = 2, 5
 _INFO, _SUCCESS = 3, 4
 _CURSORS = "".join(map(chr, range(0x2580, 0x25A0))) + "|_●•▮▯…" + " \t\r\n\v\f\u00a0"
 _LONGEST_TAG = 200
+_MOST_TAGS = 20
+"""So many closing tags at the end of a text are looked behind; each costs a copy of the text."""
 _PLEADING = re.compile(
     r"\bplease\b|api.?key|\brequired\b|\bupload|\bfirst\b|\bcleared?\b|\bsaved?\b"
     r"|请|需要|上传|已清|已保存",
@@ -59,7 +61,7 @@ def texts_of(nodes: Iterable[Node], read: Callable[[Node], str | None] = answer_
 
 def without_cursor(text: str) -> str:
     """The text without what an app puts at its end while it grows: cursor, blanks, closing tags."""
-    while True:
+    for _ in range(_MOST_TAGS):
         text = text.rstrip(_CURSORS)
         if not text.endswith(">"):
             return text
@@ -67,6 +69,7 @@ def without_cursor(text: str) -> str:
         if start < 0 or not (text[start + 1 : start + 2].isalpha() or text[start + 1 : start + 2] == "/"):
             return text
         text = text[:start]
+    return text
 
 
 def only_accompanies(text: str) -> bool:
