@@ -1,9 +1,10 @@
 """What the exporter costs: CPU and memory of both its processes with 8 scripted GPUs at 20 Hz.
 
-`python benchmarks/exporter_cost.py [--minutes 10]`: the ring is full after 10 minutes, so only that
-length judges memory. Prometheus's scrape (1 s) and a load test's fetch of samples (1 s) go on
-meanwhile. CPU is what the kernel counted for the two processes; NVML is the scripted library of the
-tests, whose calls take microseconds: a real driver's calls cost more, and this cannot say how much.
+`python benchmarks/exporter_cost.py [--minutes 10]`: the ring is full after 10 minutes and memory grows
+until then; with `--keep-s 60` it is full after one, and what follows must be flat. A scrape and a load
+test's fetch of samples go on every second. CPU is what the kernel counted for the two processes, which
+is more on a machine whose cores are shared: the load average stands beside it. NVML is the scripted
+library of the tests, whose calls take microseconds: a real driver's cost more, this cannot say how much.
 """
 
 import argparse
@@ -66,6 +67,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--gpus", type=int, default=8)
     parser.add_argument("--hz", type=float, default=20.0)
+    parser.add_argument("--keep-s", type=float, default=600.0, help="seconds of rows in the ring")
     parser.add_argument("--no-samples", action="store_true", help="scrape only, fetch no samples")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +75,9 @@ def main() -> int:
         journal.add(f"gpus = {arguments.gpus}", "*.util = sin(5,95,7)", "*.power_mw = sin(90000,650000,7)")
         journal.add("*.gpm = 1", *(f"*.gpm.{n} = sin(0,80,5)" for n in (2, 3, 5, 10)))
         journal.add("*.throttle = square(0,4,20)", f"*.procs = {os.getpid()}:8000000000")
-        with Exporter(built_library(), journal, "--hz", str(arguments.hz)) as exporter:
+        with Exporter(
+            built_library(), journal, "--hz", str(arguments.hz), "--keep-s", str(arguments.keep_s)
+        ) as exporter:
             exporter.wait_for_gpus(arguments.gpus)
             parent = psutil.Process(exporter.pid)
             processes = [parent, *parent.children()]
@@ -81,7 +85,7 @@ def main() -> int:
             print(
                 f"{arguments.gpus} GPUs at {arguments.hz:g} Hz, scripted NVML, {arguments.minutes:g} minutes"
             )
-            print(f"{'minute':>7} {'core share':>11} {'RSS MiB':>9}   (sum of both processes)")
+            print(f"{'minute':>7} {'core share':>11} {'RSS MiB':>9} {'load':>6}   (both processes together)")
             residents = []
             start = mark = time.monotonic()
             cpu_start = cpu_mark = cpu_seconds(processes)
@@ -96,7 +100,8 @@ def main() -> int:
                     cpu = cpu_seconds(processes)
                     residents.append(resident_mib(processes))
                     minute, share = (now - start) / 60, (cpu - cpu_mark) / (now - mark)
-                    print(f"{minute:7.1f} {share:11.2%} {residents[-1]:9.1f}", flush=True)
+                    load = os.getloadavg()[0]
+                    print(f"{minute:7.1f} {share:11.2%} {residents[-1]:9.1f} {load:6.1f}", flush=True)
                     mark, cpu_mark = now, cpu
             share = (cpu_seconds(processes) - cpu_start) / (time.monotonic() - start)
     growth = residents[-1] - residents[-2] if len(residents) > 1 else 0.0
