@@ -81,7 +81,6 @@ def test_a_user_survives_it(fault: Fault, on: Stage) -> None:
 def test_ask_tells_it(
     fault: Fault,
     on: Stage,
-    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -57,6 +57,7 @@ class StreamlitSession:
         """How often the server had forgotten this tab: its history and uploaded files were gone."""
         self.opening_errors: list[str] = []
         """What the page showed as exception or error while it opened."""
+        self._refusal = ""
         self.last_question: Question | None = None
         """The present question or, after its end, the one before."""
         self._wanted_page = page
@@ -109,12 +110,14 @@ class StreamlitSession:
         self._question = None
         self.page.clear()
         self.opening_errors.clear()
+        self._refusal = ""
         self.auto_reruns.clear()
         self._inputs.begin()
         return [SendMessage(self._inputs.rerun())]
 
     def require(self, images: int) -> None:
         """Raise PageError unless the page, as it stands, takes a question with so many images."""
+        self._expect_all_set()
         prompt = prompt_widget(self.widgets, self._queries.prompt)
         uploads = upload_widgets(self.widgets, self._queries.upload, prompt, images)
         if prompt is None and not uploads:
@@ -122,6 +125,7 @@ class StreamlitSession:
 
     def ask(self, prompt: Prompt) -> list[Command]:
         """Begin one question; raises PageError where the page offers no way to ask it."""
+        self._expect_all_set()
         question = self._new_question(prompt)
         self.last_question = question
         commands = question.begin()
@@ -263,7 +267,7 @@ class StreamlitSession:
             page = self.page.find_page(wanted)
             if page is None:
                 names = ", ".join(repr(one_line(p.name, 40)) for p in self.page.pages[:20])
-                self.opening_errors.append(f"the app has no page {wanted!r}; its pages: {names or 'none'}")
+                self._refuse(f"the app has no page {wanted!r}; its pages: {names or 'none'}")
             elif page.script_hash != self.page.script_hash:
                 yield SendMessage(self._inputs.rerun(script_hash=page.script_hash))
                 return
@@ -277,8 +281,17 @@ class StreamlitSession:
                     )
                     return
         except PageError as error:
-            self.opening_errors.append(str(error))
+            self._refuse(str(error))
         self._open = True
+
+    def _refuse(self, line: str) -> None:
+        """What was asked for beforehand cannot be had: no question may go to some other page or model."""
+        self._refusal = line
+        self.opening_errors.insert(0, line)
+
+    def _expect_all_set(self) -> None:
+        if self._refusal:
+            raise PageError(self._refusal)
 
     def _is_opening_run(self) -> bool:
         fragments = self.page.run_fragments
