@@ -18,7 +18,8 @@ from glm_locust.workload.prompt import Prompt
 HEARTBEAT_S = 1.0
 KEEP_ALIVE_S = 5.0
 """How often a user who waits is to look after its connections."""
-PREPARING_THREADS = 2
+PREPARING_THREADS = 1
+"""More would fight with the event loop for the interpreter; for more speed there are more workers."""
 STAGGER_S = 0.01
 """Users begin a block this much apart: all at the same instant they would queue at the server's
 door, and the first request of each would measure that queue."""

@@ -50,14 +50,13 @@ def refused(command: Command, *options: str) -> str:
 
 
 def test_an_api_that_cannot_be_reached(command: Command, nobody: str) -> None:
-    assert refused(command, f"--api={nobody}") == (
-        f"api: API at {nobody}/v1: connection refused while connecting"
-    )
+    line = refused(command, f"--api={nobody}")
+    assert line.startswith(f"api: API at {nobody}/v1: connection refused while connecting")
 
 
 def test_a_page_that_cannot_be_reached(command: Command, nobody: str, testbed: Testbed) -> None:
     line = refused(command, f"--api={testbed.api_url}", f"--web={nobody}")
-    assert line == f"web: page {nobody}: connection refused while connecting"
+    assert line.startswith(f"web: page {nobody}: connection refused while connecting")
 
 
 def test_a_model_that_is_not_served(command: Command, testbed: Testbed) -> None:
