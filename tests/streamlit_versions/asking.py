@@ -1,10 +1,13 @@
 """Asks the gallery's apps and compares with what the model server itself says it answered."""
 
 import functools
-import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from gevent.pool import Pool
 
 from glm_locust.config import Secret, WebTarget, page_choices
+from glm_locust.errors import GlmLocustError
 from glm_locust.records import Measurement, Outcome, Phase, RequestRecord, digest
 from glm_locust.testbed.answers import compose
 from glm_locust.testbed.launcher import Testbed
@@ -14,9 +17,12 @@ from glm_locust.transport.clock import now_ns
 from glm_locust.users.streamlit_client import StreamlitClient
 from glm_locust.workload import Workload, recognise
 from glm_locust.workload.prompt import Image, Prompt
-from tests.streamlit_versions.gallery import App
+from tests.plugin.team import until
+from tests.streamlit_versions.gallery import APPS, App
 
-TRUTH_S = 10.0
+AT_A_TIME = 4
+NO_SECRET = Secret()
+WARM_UP = replace(next(app for app in APPS if app.page == "chat_placeholder"), turns=1)
 STAMP_MS = 20.0
 
 
@@ -25,7 +31,7 @@ class Way:
     """One way to a server: where its pages are, and what opens the door."""
 
     url: str
-    token: Secret = Secret()
+    token: Secret = NO_SECRET
     cookies: dict[str, Secret] = field(default_factory=dict)
 
     def target(self, app: App) -> WebTarget:
@@ -94,16 +100,50 @@ class Model:
     def truths(self, questions: tuple[str, ...], since_ns: int) -> tuple[TruthRecord, ...]:
         """Its own records of these questions, once they are written."""
         wanted = {digest(question) for question in questions}
-        until = time.monotonic() + TRUTH_S
-        while True:
-            found = [
+        found: list[TruthRecord] = []
+
+        def all_there() -> bool:
+            found[:] = [
                 truth
                 for truth in read_truth(self._testbed.truth_log)
                 if truth.prompt_id in wanted and truth.received_head_ns >= since_ns
             ]
-            if len(found) >= len(wanted) or time.monotonic() > until:
-                return tuple(found)
-            time.sleep(0.01)
+            return len(found) >= len(wanted)
+
+        until(all_there, "the model server's own record")
+        return tuple(found)
+
+
+class Asker:
+    """Asks apps several at a time, and keeps what came of it."""
+
+    def __init__(self, apps: Sequence[App], way: Way, model: Model, nonce: str) -> None:
+        self.answers: dict[str, list[Answered]] = {}
+        self.errors: dict[str, str] = {}
+        begun_ns = now_ns()
+
+        def one(app: App) -> None:
+            try:
+                self.answers[app.page] = ask(app, way, model, nonce)
+            except (GlmLocustError, AssertionError) as error:
+                self.errors[app.page] = f"{type(error).__name__}: {error}"
+
+        # The first run of a server imports half of Python's scientific world: nobody else waits for it.
+        ask(WARM_UP, way, model, f"the warm-up of {nonce}")
+        Pool(AT_A_TIME).map(one, apps)
+        self.took_s = (now_ns() - begun_ns) / 1e9
+
+    @property
+    def passed(self) -> int:
+        """Apps all of whose answers are right."""
+        return sum(not self.complaints(page) for page in self.answers)
+
+    def complaints(self, page: str) -> list[str]:
+        """What is wrong with an app's answers."""
+        if page in self.errors:
+            return [self.errors[page]]
+        told = (answer.complaint() for answer in self.answers[page])
+        return [complaint for complaint in told if complaint is not None]
 
 
 def ask(app: App, way: Way, model: Model, nonce: str) -> list[Answered]:
@@ -114,13 +154,13 @@ def ask(app: App, way: Way, model: Model, nonce: str) -> list[Answered]:
         client.check(app.images)
         for turn in range(app.turns):
             question = f"What do you think of number {turn} of {nonce}?"
-            found.append(_asked(app, client, model, question))
+            found.append(asked(app, client, model, question))
     finally:
         client.close()
     return found
 
 
-def _asked(app: App, client: StreamlitClient, model: Model, question: str) -> Answered:
+def asked(app: App, client: StreamlitClient, model: Model, question: str) -> Answered:
     prompt = Prompt("gallery", question, _images(app.images))
     scheduled_ns = now_ns()
     measurement = Measurement(

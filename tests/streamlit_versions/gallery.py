@@ -46,16 +46,12 @@ APPS = (
     App("summariser", "form that clears itself; answer in one piece in a coloured box", streams=False),
     App("rag", "text field without a button; sources in an expander, duration below"),
     App("reasoning", "reasoning in st.status, then the answer"),
-    App(
-        "columns", "two models side by side", asked=lambda question: (question, f"{question} (B)")
-    ),
+    App("columns", "two models side by side", asked=lambda question: (question, f"{question} (B)")),
     App("settings", "form with every kind of setting"),
     App("tabs", "tools in tabs"),
     App("fragment_chat", "chat in a fragment", (1, 37)),
     App("rerun", "ends with st.rerun"),
-    App(
-        "dialog", "question in a dialog that a button opens", (1, 37), choices={"values": {"Open": True}}
-    ),
+    App("dialog", "question in a dialog that a button opens", (1, 37), choices={"values": {"Open": True}}),
     App("buttons", "several buttons"),
     App("timer", "duration and count beside the answer"),
     App("vision_form", "several images in a form that clears itself, history above", images=2),
@@ -78,7 +74,13 @@ APPS = (
 
 
 def gallery_server(
-    workdir: Path, model_url: str, model: str, *, python: Path | None = None, base_path: str = "", app: str = MAIN
+    workdir: Path,
+    model_url: str,
+    model: str,
+    *,
+    python: Path | None = None,
+    base_path: str = "",
+    app: str = MAIN,
 ) -> PageServer:
     """A server of the gallery, not yet started."""
     env = {"MODEL_URL": model_url, "MODEL": model, "PYTHONDONTWRITEBYTECODE": "1"}

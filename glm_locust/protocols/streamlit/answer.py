@@ -187,6 +187,7 @@ class AnswerFinder:
                 absorbed.add(following.order)
                 candidate.shown = following.shown
                 following = following.successor
+        absorbed |= self._shown_again(page, absorbed)
         places = self.query.places(page)
         rule = answer_rule(page, self.query)
         return rule.order(
@@ -195,6 +196,26 @@ class AnswerFinder:
             if c.order not in absorbed
             and (places is None or any(c.path[: len(place)] == place for place in places))
         )
+
+    def _shown_again(self, page: Page, absorbed: set[int]) -> set[int]:
+        """Candidates that are the end of another one, elsewhere: that one gets their text.
+
+        `st.rerun` right after an answer shows it again as history, and whole: the last pieces of its
+        first showing may never have been sent.
+        """
+        texts = (self.query.read(node) for node in page)
+        visible = {without_cursor(text): text for text in texts if text}
+        again: set[int] = set()
+        for candidate in self.candidates:
+            if not candidate.grew or candidate.order in absorbed:
+                continue
+            candidate.shown = visible.get(without_cursor(candidate.shown), candidate.shown)
+            for later in self.candidates[candidate.order + 1 :]:
+                elsewhere = later.path != candidate.path and not later.grew and later.order not in absorbed
+                if elsewhere and len(candidate.text) >= _SAME_START and later.text.startswith(candidate.text):
+                    again.add(later.order)
+                    candidate.shown = later.shown
+        return again
 
     def stands(self, page: Page, candidate: Candidate) -> bool:
         """Whether its text can still be read on the page."""

@@ -18,7 +18,6 @@ for message in st.session_state.messages:
 if prompt := st.chat_input():
     st.session_state.messages.append({"role": "user", "content": prompt})
     st.chat_message("user").write(prompt)
-    with st.chat_message("assistant"):
-        with st.spinner("Thinking..."):
-            answer = st.write_stream(stream(prompt))
+    with st.chat_message("assistant"), st.spinner("Thinking..."):
+        answer = st.write_stream(stream(prompt))
     st.session_state.messages.append({"role": "assistant", "content": answer})

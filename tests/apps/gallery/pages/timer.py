@@ -11,7 +11,7 @@ if st.button("Go"):
     begun = time.time()
     clock, speed, place = st.empty(), st.empty(), st.empty()
     text, count = "", 0
-    for number in range(5):
+    for _ in range(5):
         clock.markdown(f"⏱️ {time.time() - begun:.1f} s")
         time.sleep(0.05)
     for count, piece in enumerate(stream(question), 1):
