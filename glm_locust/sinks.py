@@ -108,14 +108,24 @@ class JsonlSink:
                 raise SinkError(f"cannot write {self._run_dir}: {error.strerror}") from None
 
 
-def check_directory(directory: Path) -> None:
-    """Make it if need be, and a file in it; raises ConfigError where runs could not be written there."""
+def check_directory(directory: Path, key: str = "out") -> None:
+    """Make it if need be, and a file in it; raises ConfigError where nothing could be written there.
+
+    `key` is the setting that names it.
+    """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
             return
     except OSError as error:
-        raise ConfigError(f"out: cannot write to {directory}: {error.strerror}") from None
+        raise ConfigError(f"{key}: cannot write to {directory}: {error.strerror}") from None
+
+
+def check_file(path: Path, key: str) -> None:
+    """Raises ConfigError where this file could not be written; it is not touched."""
+    if path.is_dir():
+        raise ConfigError(f"{key}: expected a file, {path} is a directory")
+    check_directory(path.parent, key)
 
 
 def lines_of_run(run_dir: Path) -> Iterator[bytes]:

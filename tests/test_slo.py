@@ -3,6 +3,7 @@
 import math
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -494,6 +495,13 @@ def test_the_order_of_records_does_not_matter(order: list[int]) -> None:
     records = [record(50 * i, at_s=i) for i in range(40)]
     text = "ttft p90 < 1 s over 10 s"
     assert judged(text, [records[i] for i in order]) == judged(text, records)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 5000), min_size=20, max_size=60), st.integers(1, 99))
+def test_quantiles_are_those_of_reports(times_ms: list[int], percentile: int) -> None:
+    found = judged(f"ttft p{percentile} < 9 s", [record(ms) for ms in [*times_ms] * 5]).measured
+    assert found == pytest.approx(np.quantile([ms / 1000 for ms in [*times_ms] * 5], percentile / 100))
 
 
 @settings(deadline=None)

@@ -30,7 +30,7 @@ from glm_locust.plugin.worker import WorkerSide
 from glm_locust.run import Run
 from glm_locust.samples.sources import check as check_sources
 from glm_locust.samples.sources import sources_of
-from glm_locust.sinks import SPOOL_DIRECTORY, check_directory
+from glm_locust.sinks import SPOOL_DIRECTORY, check_directory, check_file
 from glm_locust.transport.channel import Channel, Loopback, RunnerChannel
 from glm_locust.users.questions import assign
 
@@ -70,6 +70,8 @@ class Attachment:
             self.scenario = read_scenario(self._options)
             read_delivery(self._options)
             check_directory(Path(self.scenario.out))
+            if self.scenario.junit is not None:
+                check_file(Path(self.scenario.junit), "junit")
             if sources := sources_of(self.scenario):
                 check_sources(sources)
             self.master = MasterSide(environment, self.channel, self.guard, director)

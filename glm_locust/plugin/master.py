@@ -1,6 +1,5 @@
 """The master's side: header at the start, records in between, the drain barrier, footer and report."""
 
-import importlib
 import logging
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from glm_locust.plugin.director import Director
 from glm_locust.plugin.guard import Guard, say
 from glm_locust.plugin.options import DeliveryOptions
 from glm_locust.plugin.sampling import Sampling
+from glm_locust.plugin.verdicts import RunJudge, graver, write_report
 from glm_locust.records import RunFooter, RunHeader
 from glm_locust.run import Run, command_as_typed, command_line, machine, new_run_id, versions
 from glm_locust.transport.channel import LOCAL_WORKER, Channel
@@ -80,6 +80,8 @@ class MasterSide:
             machine=machine(),
         )
         run = self.run = Run(header, Path(scenario.out) / header.run_id)
+        judge = RunJudge(scenario)
+        run.add_sink(judge)
         self._sampling.start(scenario, run)
         self._delivery = delivery
         self._interrupted = interrupted
@@ -89,7 +91,7 @@ class MasterSide:
                 run.expect(client.id)
         else:
             run.expect(LOCAL_WORKER)
-        self._stage = _Stage()
+        self._stage = _Stage(judge, scenario.junit)
         self._stage.watch = gevent.spawn(self._guard(self._watch), run, self._stage)
         if self._director is not None:
             self._stage.play = gevent.spawn(self._guard(self._play), self._director, run, self._stage)
@@ -215,7 +217,7 @@ class MasterSide:
                 self._raise_code(ExitCode.INVALID)
                 return
             self._judge(run, stage, footer, self._delivery)
-            write_report(run.run_dir)
+            write_report(run.run_dir, junit=stage.junit, allow_lost_workers=self._delivery.allow_lost_workers)
         finally:
             stage.finished.set()
             if run.workers and all(self._gone(worker) for worker in run.workers):
@@ -249,14 +251,14 @@ class MasterSide:
             self._raise_code(ExitCode.INVALID)
         if stage.refusal is not None:
             self._raise_code(ExitCode.USAGE)
-        elif footer.reason == "interrupted":
+        elif footer.reason == "interrupted" and (footer.partial or stage.judge.exit_code is None):
             self._raise_code(ExitCode.INTERRUPTED)
+        if (code := stage.judge.exit_code) is not None:
+            self._raise_code(code)
 
     def _raise_code(self, code: ExitCode) -> None:
         """The graver of this and the one so far."""
-        order = (ExitCode.USAGE, ExitCode.INVALID, ExitCode.INTERRUPTED)
-        if self._code is None or order.index(code) < order.index(self._code):
-            self._code = code
+        self._code = graver(code, self._code)
 
     def _refuse(self, text: str, stage: "_Stage") -> None:
         if stage.refusal is None:
@@ -304,7 +306,9 @@ class MasterSide:
 class _Stage:
     """How far the present run has come."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: RunJudge, junit: str | None) -> None:
+        self.judge = judge
+        self.junit = junit
         self.started_s = time.monotonic()
         self.completed = False
         self.refusal: str | None = None
@@ -318,12 +322,3 @@ class _Stage:
         self.finished = gevent.event.Event()
         self.watch: gevent.Greenlet | None = None
         self.play: gevent.Greenlet | None = None
-
-
-def write_report(run_dir: Path) -> None:
-    """Write the report of a finished run; a failure is one line and leaves the run as it is."""
-    try:
-        report = importlib.import_module("glm_locust.report")  # slow: numpy and Plotly
-        report.write_report(run_dir)
-    except Exception as error:  # noqa: BLE001 - the run is safe, the report can be made again
-        say(f"no report of {run_dir}: {type(error).__name__}: {one_line(str(error))}")

@@ -9,12 +9,6 @@ from glm_locust.report.reading import RunEnds
 from glm_locust.report.statement import Statement
 from glm_locust.slo import Judge, Objective, Ruling, Verdict, overall, parse
 
-EXIT_CODES = {
-    Ruling.PASS: ExitCode.PASS,
-    Ruling.FAIL: ExitCode.SLO_NOT_MET,
-    Ruling.INVALID: ExitCode.INVALID,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -32,7 +26,7 @@ class Judgement:
     @property
     def exit_code(self) -> ExitCode:
         """The code that a process ends with."""
-        return EXIT_CODES[self.ruling]
+        return self.ruling.exit_code
 
     def of(self, ruling: Ruling) -> tuple[Verdict, ...]:
         """The verdicts that say this."""

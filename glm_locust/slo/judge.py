@@ -4,19 +4,17 @@ A verdict is `invalid`, not `fail`, where the run cannot tell: too few requests,
 limit that was passed only by the generator's own lateness.
 """
 
+import math
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-import numpy.typing as npt
-
+from glm_locust.errors import ExitCode
 from glm_locust.metrics import METRICS, send_lag_s
 from glm_locust.records import Outcome, Phase, RequestRecord
 from glm_locust.slo.objective import Condition, FailureShare, Goodput, MetricStatistic, Objective
 
-_Floats = npt.NDArray[np.float64]
 _S_PER_NS = 1e-9
 
 _SEND_LAG = (send_lag_s,)
@@ -43,6 +41,17 @@ class Ruling(StrEnum):
     PASS = "pass"  # noqa: S105 - not a password
     FAIL = "fail"
     INVALID = "invalid"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What a process ends with that ends by this ruling."""
+        match self:
+            case Ruling.PASS:
+                return ExitCode.PASS
+            case Ruling.FAIL:
+                return ExitCode.SLO_NOT_MET
+            case Ruling.INVALID:
+                return ExitCode.INVALID
 
 
 class Reason(StrEnum):
@@ -125,6 +134,7 @@ class _Hearing:
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
+        # A float tells instants 0.2 us apart, and holds whatever a damaged file may say.
         self._at_s = array("d")
         self._values = array("d")
         """The metric, or 1 for a request that counts in a share and 0 for one that does not."""
@@ -163,22 +173,23 @@ class _Hearing:
             return Verdict(self.objective, Ruling.INVALID, None, 0, Reason.NO_REQUESTS)
         if missing := self._missing_on():
             return Verdict(self.objective, Ruling.INVALID, None, 0, Reason.NOT_MEASURED, missing)
-        values, on_time = np.asarray(self._values), np.asarray(self._on_time)
         window_s = self.objective.window_s
         if window_s is None:
-            part = self._judged(values, on_time, self._loaded_s())
+            part = self._judged(self._values, self._on_time, self._loaded_s())
             return Verdict(self.objective, part.ruling, part.measured, part.n, part.reason)
-        return self._worst(values, on_time, first_ns, window_s)
+        return self._worst(first_ns, window_s)
 
-    def _worst(self, values: _Floats, on_time: _Floats, first_ns: int, window_s: float) -> Verdict:
-        if not len(values):
-            return Verdict(self.objective, Ruling.INVALID, None, 0, Reason.TOO_FEW)
-        # A float tells instants 0.2 us apart, and holds whatever a damaged file may say.
-        numbers = np.floor((np.asarray(self._at_s) - first_ns * _S_PER_NS) / window_s)
+    def _worst(self, first_ns: int, window_s: float) -> Verdict:
+        found: dict[int, tuple[array[float], array[float]]] = {}
+        for at_s, value, on_time in zip(self._at_s, self._values, self._on_time, strict=True):
+            number = math.floor((at_s - first_ns * _S_PER_NS) / window_s)
+            values, all_on_time = found.setdefault(number, (array("d"), array("d")))
+            values.append(value)
+            all_on_time.append(on_time)
         parts = {
-            int(number): self._judged(values[chosen], on_time[chosen], window_s)
-            for number in np.unique(numbers)
-            if (chosen := numbers == number).any() and self._whole(int(number), first_ns, window_s)
+            number: self._judged(values, all_on_time, window_s)
+            for number, (values, all_on_time) in sorted(found.items())
+            if self._whole(number, first_ns, window_s)
         }
         judged = {number: part for number, part in parts.items() if part.reason is not Reason.TOO_FEW}
         downwards = self.objective.comparison.downwards
@@ -212,25 +223,25 @@ class _Hearing:
         last_ns = max(end for _, end in self._spans_ns.values())
         return last_ns >= first_ns + (number + 1) * window_s / _S_PER_NS
 
-    def _judged(self, values: _Floats, on_time: _Floats, loaded_s: float) -> _Part:
+    def _judged(self, values: Sequence[float], on_time: Sequence[float], loaded_s: float) -> _Part:
         part = self._ruled(values, loaded_s)
         if part.ruling is Ruling.FAIL and self._ruled(on_time, loaded_s).ruling is Ruling.PASS:
             return _Part(Ruling.INVALID, part.measured, part.n, Reason.GENERATOR_LATE)
         return part
 
-    def _ruled(self, values: _Floats, loaded_s: float) -> _Part:
+    def _ruled(self, values: Sequence[float], loaded_s: float) -> _Part:
         objective, n = self.objective, len(values)
         match objective.measure:
             case MetricStatistic(quantile=quantile):
                 if n < objective.needed:
                     return _Part(Ruling.INVALID, None, n, Reason.TOO_FEW)
-                measured = float(values.mean() if quantile is None else np.quantile(values, quantile))
+                measured = _mean(values) if quantile is None else _quantile(values, quantile)
             case Goodput(per_second=True):
                 if loaded_s <= 0:
                     return _Part(Ruling.INVALID, None, n, Reason.TOO_FEW)
-                measured = float(values.sum()) / loaded_s
+                measured = math.fsum(values) / loaded_s
             case FailureShare() | Goodput():
-                measured = float(values.mean())
+                measured = _mean(values)
         if not objective.comparison.holds(measured, objective.limit):
             return _Part(Ruling.FAIL, measured, n)
         # A share that is missed by few requests is missed; that it is met takes enough of them.
@@ -286,3 +297,16 @@ class _Hearing:
 
 def _lateness_s(metric: str, record: RequestRecord) -> float:
     return sum(value for formula in _LATENESS.get(metric, ()) for value in formula(record))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _quantile(values: Sequence[float], quantile: float) -> float:
+    """Interpolated between neighbours, as in reports."""
+    ordered = sorted(values)
+    position = quantile * (len(ordered) - 1)
+    below = math.floor(position)
+    low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+    return low + (high - low) * (position - below)

@@ -7,8 +7,9 @@ import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
 from glm_locust.config import OPTIONS
-from glm_locust.errors import ConfigError
+from glm_locust.errors import ConfigError, ExitCode
 from glm_locust.plugin.options import add_options, default_options, read_delivery, read_scenario
+from glm_locust.plugin.verdicts import GRAVEST_FIRST, graver
 
 
 def parsed(*arguments: str) -> Namespace:
@@ -64,3 +65,10 @@ def test_what_is_wrong(arguments: list[str], message: str) -> None:
 def test_installed_too_late() -> None:
     with pytest.raises(ConfigError, match="at the top of the locustfile"):
         read_scenario(Namespace())
+
+
+def test_the_graver_code_stays() -> None:
+    assert graver(ExitCode.PASS, None) == 0
+    assert graver(ExitCode.SLO_NOT_MET, ExitCode.PASS) == 3
+    assert graver(ExitCode.SLO_NOT_MET, ExitCode.INVALID) == 4
+    assert set(GRAVEST_FIRST) == set(ExitCode) - {ExitCode.CRASH, ExitCode.FAILED_REQUESTS}
