@@ -35,7 +35,7 @@ def main() -> int:
     for seed in range(1, args.seeds + 1):
         for effect in (1.4, 1.0):
             with tempfile.TemporaryDirectory(prefix="glm-throttled-") as directory:
-                found = findings(play(Plan(args.seconds, effect, seed=seed), Path(directory)))
+                found = findings(play(Plan(run_s=args.seconds, effect=effect, seed=seed), Path(directory)))
             claimed = [name for name in found if found[name]["claimed"]]
             for name in OF_THE_GPU:
                 one = found[name]

@@ -201,6 +201,9 @@ def lag_curve(
 ) -> LagCurve:
     """At which lag the series lines up best with TTFT; p is that of the maximum over all lags.
 
+    Lag 0 is the instant of submission: what slows a request down while it waits shows at a lag between
+    minus its TTFT and 0.
+
     Both sides are cleaned of the controls, put on one grid, and whitened with the series' own
     autoregressive model, so that its slow wander does not smear the peak.
     """

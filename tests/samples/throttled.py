@@ -30,7 +30,10 @@ POWER_CAP = 0x4
 class Plan:
     """One run."""
 
-    run_s: float
+    run_s: float | None = None
+    """None: until all is asked."""
+    repeats: int | None = None
+    """Questions per task; None: until the time is over."""
     effect: float = 1.4
     """The engine's durations while throttled, over those otherwise; 1: no effect."""
     users: int = 3
@@ -38,11 +41,15 @@ class Plan:
     workers: int = 1
 
 
-def schedule(plan: Plan, began_s: float, horizon_s: float) -> list[tuple[float, bool]]:
+HORIZON_S = 900.0
+"""Longer than any run, on however slow a machine."""
+
+
+def schedule(plan: Plan, began_s: float) -> list[tuple[float, bool]]:
     """(time, throttled from then on), irregular, about a third of the time throttled."""
     rng = np.random.default_rng(plan.seed)
     at, held, found = began_s, False, []
-    while at < began_s + horizon_s:
+    while at < began_s + HORIZON_S:
         found.append((at, held))
         at += 1.0 + rng.exponential(3.0 if held else 6.0)
         held = not held
@@ -53,7 +60,7 @@ def play(plan: Plan, directory: Path) -> Path:
     """Carry out the run; returns its directory."""
     journal, pace = Journal(directory / "journal"), directory / "pace"
     began_s = time.time()
-    changes = schedule(plan, began_s, plan.run_s + 120)
+    changes = schedule(plan, began_s)
     journal.add(
         "gpus = 1",
         *(f"@{at * 1e6:.0f} 0.sm_mhz = {HELD_MHZ if held else FULL_MHZ}" for at, held in changes),
@@ -67,9 +74,11 @@ def play(plan: Plan, directory: Path) -> Path:
     ):
         command = [sys.executable, "-m", "glm_locust", "compare", f"--api={testbed.api_url}"]
         command += [f"--exporter={exporter.url}", f"--metrics={testbed.api_url}", f"--seed={plan.seed}"]
-        command += [f"--levels={plan.users}", f"--workers={plan.workers}", f"--run-time={plan.run_s:.0f}s"]
+        command += [f"--levels={plan.users}", f"--workers={plan.workers}"]
+        command += [f"--run-time={plan.run_s:.0f}s"] if plan.run_s else []
+        command += [f"--repeats={plan.repeats}"] if plan.repeats else []
         command += [f"--out={directory / 'runs'}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=plan.run_s + 200)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HORIZON_S)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     (run_dir,) = (path.parent for path in (directory / "runs").glob("*/run.jsonl"))
     return run_dir
