@@ -26,6 +26,7 @@ lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file exporters/pyproject.toml
 	$(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/.dev ## the benchmarks, each printing the figures it measured
