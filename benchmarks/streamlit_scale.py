@@ -172,8 +172,8 @@ def run(case: Case, seconds: float, realtime: bool) -> tuple[list[object], int]:
         pause(SETTLE_S, team)
         window = observe(url, team, seconds)
         until(lambda: team["master"].exit_code is not None, 120, {})
-        if team["master"].exit_code not in (0, 1):
-            print(team["master"].tail(), file=sys.stderr)
+        if team["master"].exit_code != 0:
+            print(f"master's exit code: {team['master'].exit_code}\n{team['master'].tail()}", file=sys.stderr)
         records = list(records_of(workdir))
     inside = [r for r in records if r.submitted_ns and window.begin_ns <= r.submitted_ns < window.end_ns]
     inside = [r for r in inside if r.outcome is not Outcome.CANCELLED]  # those that the end of the run met
@@ -185,6 +185,8 @@ def run(case: Case, seconds: float, realtime: bool) -> tuple[list[object], int]:
     added = [(r.first_token_ns - r.submitted_ns) / 1e6 - TTFT_S * 1e3 for r in inside if r.first_token_ns]  # type: ignore[operator]
     gaps = [gap / 1e3 for r in inside for gap in r.output_gaps_us]
     frames = window.count("updates")
+    if lost:
+        print(f"{len(records)} records; the stand-in: {window.after}", file=sys.stderr)
     cpu = window.cpu_s
     row = [
         case.words,
