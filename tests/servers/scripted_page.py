@@ -104,8 +104,6 @@ class ScriptedPage:
             asked = any(state.WhichOneof("value") for state in message.rerun_script.widget_states.widgets)
             if asked and self.trouble is not None:
                 self.trouble(tab)
-                if tab.receive() is None:
-                    return
                 continue
             questions += asked
             tab.send(messages.started(session_id=session_id))

@@ -16,9 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import gevent
+from gevent.event import Event
+
 from glm_locust.config import Deadlines
-from glm_locust.records import ErrorKind
-from glm_locust.workload.prompt import Image
+from glm_locust.records import ErrorKind, Measurement, Phase, RequestRecord
+from glm_locust.transport.clock import now_ns
+from glm_locust.users.streamlit_client import StreamlitClient
+from glm_locust.workload.prompt import Image, Prompt
 from tests.protocols.streamlit import messages
 from tests.servers.scripted_page import TEXT, ScriptedPage, Tab, auth_redirect, begins, frame, scripted_page
 from tests.users.pages import APPS, PageServer
@@ -31,6 +36,7 @@ OPTIONS = (
 TOKEN = "t0p-s3cret-t0ken"
 MIDDLE = b"t3_"
 """In the middle of an answer of a test app."""
+PLACEHOLDER = b"Ask me anything"
 
 
 class Stage:
@@ -93,7 +99,7 @@ class Fault:
     deadlines: Deadlines = field(default_factory=Deadlines)
     scripted: bool = False
     exit_code: int | None = 1
-    """Of `glm-locust ask`; None: it cannot happen to a single question."""
+    """Of `glm-locust ask`; None: it cannot happen to a single question, or another fault ends it alike."""
 
     def url(self, on: Stage) -> str:
         return on.scripted.url if self.scripted else on.relay.url
@@ -109,7 +115,7 @@ def in_the_middle(act: Callable[[Stage], object], mend: Callable[[Stage], object
 
     @contextlib.contextmanager
     def begin(on: Stage) -> Iterator[None]:
-        acted = []
+        acted: list[bool] = []
 
         def hear(data: bytes) -> None:
             if MIDDLE in data and not acted:
@@ -152,8 +158,15 @@ def broken_script(on: Stage) -> None:
 
 
 def mended_script(on: Stage) -> None:
+    shown = Event()
+    on.relay.heard = lambda data: shown.set() if PLACEHOLDER in data else None
     on.server.write(on.server.good)
-    restarted(on)  # it would look at the file again in its own time only
+    with gevent.Timeout(30, AssertionError("the mended script did not run")):
+        while on.relay.carrying and not shown.wait(0.1):
+            pass
+    on.relay.heard = len
+    if not shown.is_set():
+        restarted(on)  # without a user there the server does not look at the file
 
 
 def script_saved_again(on: Stage) -> None:
@@ -221,6 +234,7 @@ REAL = (
         ErrorKind.TRUNCATED,
         r"connection (closed|reset) by the server in the middle of the answer",
         in_the_middle(lambda on: on.server.kill(), restarted),
+        exit_code=None,
     ),
     Fault(
         "session lost while the user was thinking",
@@ -299,6 +313,7 @@ REAL = (
         quietly,
         "[ttft=60]",
         deadlines=Deadlines(first_output_s=5),
+        exit_code=None,
     ),
     Fault(
         "stuck in mid-answer",
@@ -314,6 +329,7 @@ REAL = (
         r"the answer did not end within 6 s \(deadline total_s\)",
         quietly,
         deadlines=Deadlines(total_s=6),
+        exit_code=None,
     ),
     Fault(
         "websocket refused: origin",
@@ -390,3 +406,17 @@ SCRIPTED = (
 )
 
 FAULTS = REAL + SCRIPTED
+
+
+def ask(client: StreamlitClient, text: str, images: tuple[Image, ...] = ()) -> RequestRecord:
+    prompt = Prompt("test", text, images)
+    measurement = Measurement(
+        path="web",
+        task=prompt.task,
+        phase=Phase.MEASURE,
+        prompt_id=prompt.prompt_id,
+        scheduled_ns=now_ns(),
+        images=len(prompt.images),
+    )
+    client.ask(prompt, measurement)
+    return measurement.seal(run_id="r", worker_id="w", seq=1)

@@ -18,6 +18,8 @@ class Relay:
     def __init__(self, port: int) -> None:
         self.change: Callable[[bytes], bytes] = bytes
         self.heard: Callable[[bytes], object] = len
+        self.carrying = 0
+        """Connections that stand now."""
         self._target = port
         self._open: list[Any] = []
         self._server = StreamServer(("127.0.0.1", 0), self._carry)
@@ -45,12 +47,11 @@ class Relay:
         except ConnectionRefusedError:
             return
         self._open += [near, far]
+        self.carrying += 1
         gevent.joinall(
-            [
-                gevent.spawn(_copy, near, far, self._changed),
-                gevent.spawn(_copy, far, near, self._tell),
-            ]
+            [gevent.spawn(_copy, near, far, self._changed), gevent.spawn(_copy, far, near, self._tell)]
         )
+        self.carrying -= 1
 
     def _changed(self, data: bytes) -> bytes:
         return self.change(data)

@@ -8,11 +8,9 @@ import pytest
 
 from glm_locust.cli import main
 from glm_locust.config import Deadlines, Secret, WebTarget
-from glm_locust.records import Measurement, Outcome, Phase, RequestRecord
-from glm_locust.transport.clock import now_ns
+from glm_locust.records import Outcome
 from glm_locust.users.streamlit_client import StreamlitClient
-from glm_locust.workload.prompt import Image, Prompt
-from tests.users.faults import FAULTS, TOKEN, Fault, Stage, stage
+from tests.users.faults import FAULTS, TOKEN, Fault, Stage, ask, stage
 
 pytestmark = pytest.mark.servers
 
@@ -31,20 +29,6 @@ def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture(autouse=True)
 def token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_FAULTS_TOKEN", TOKEN)
-
-
-def ask(client: StreamlitClient, text: str, images: tuple[Image, ...] = ()) -> RequestRecord:
-    prompt = Prompt("test", text, images)
-    measurement = Measurement(
-        path="web",
-        task=prompt.task,
-        phase=Phase.MEASURE,
-        prompt_id=prompt.prompt_id,
-        scheduled_ns=now_ns(),
-        images=len(prompt.images),
-    )
-    client.ask(prompt, measurement)
-    return measurement.seal(run_id="r", worker_id="w", seq=1)
 
 
 def assert_one_line(text: str) -> None:
