@@ -27,7 +27,7 @@ PINS = {"1.28.2": ("pyarrow<20",)}
 """What its own requirements leave open and no longer works: it holds numpy below 2."""
 MAKERS = 2
 """Environments made at the same time."""
-TRIES_S = 900
+TRIES_S = 400
 LAST_PYTHON_OF_OLD_ONES = (3, 12)
 """The packages that the oldest Streamlit wants have no wheels for later ones."""
 

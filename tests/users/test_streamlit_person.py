@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trustme
 
-from glm_locust.config import Deadlines, Secret, WebTarget
+from glm_locust.config import Secret, WebTarget
 from glm_locust.errors import ConfigError
 from glm_locust.records import Measurement, Outcome, Phase
 from glm_locust.transport.clock import now_ns
@@ -166,9 +166,7 @@ class TestRefreshing:
 class TestFiles:
     def test_the_page_s_own_files_and_the_media_of_an_answer(self, gallery: PageServer, clients: Any) -> None:
         image = Workload(seed=3, size=128, image_format="png").prompt("describe", 0).images[0]
-        client = clients(
-            gallery.url, page="upload_answers", load_assets=True, deadlines=Deadlines(total_s=30)
-        )
+        client = clients(gallery.url, page="upload_answers", load_assets=True)
         client.check(images=1)
         (page,) = client.loads
         assert (page.what, page.failed) == ("page", 0)

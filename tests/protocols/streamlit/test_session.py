@@ -108,7 +108,7 @@ class TestOpening:
         session.open()
         feed(session, started(), finished(1), compile_error())
         assert session.opening_errors == ["the page's script does not compile: SyntaxError: bad line"]
-        with pytest.raises(PageError, match="no widget takes a prompt: .*; widgets on the page: none"):
+        with pytest.raises(PageError, match=r"no widget takes a prompt: .*; widgets on the page: none"):
             session.ask(prompt())
 
 
