@@ -17,9 +17,13 @@ from glm_locust.protocols.streamlit import PageError, StreamlitSession
 from glm_locust.protocols.streamlit.page import MAX_NODES
 from glm_locust.protocols.streamlit.schema import MESSAGES, BackMsg, ForwardMsg
 from glm_locust.records import Ended, ErrorKind, Outcome, Signal
+from glm_locust.transport.clock import now_ns
+from glm_locust.transport.websocket import BROKEN, WebSocket
 from glm_locust.workload.prompt import Image, Prompt
 from tests.protocols.streamlit import messages as m
 from tests.protocols.streamlit.replay import VERSIONS, Capture, load
+from tests.transport.test_websocket import connected
+from tests.transport.test_websocket import frame as websocket_frame
 
 EXAMPLES = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MEMORY_BYTES = 100 * 2**20
@@ -409,3 +413,24 @@ def test_an_upload_address_for_every_file_is_needed() -> None:
     (ended,) = session.receive(m.file_urls(request.request_id, "one", "too", "many"))
     assert isinstance(ended, Ended)
     assert ended.kind is ErrorKind.SERVER_ERROR
+
+
+# -- bytes that are no frames ----------------------------------------------------------------------
+
+
+@settings(EXAMPLES, max_examples=40)
+@given(
+    st.lists(
+        st.binary(max_size=40)
+        | st.builds(websocket_frame, st.binary(max_size=200), st.integers(0, 15), fin=st.booleans()),
+        max_size=6,
+    )
+)
+def test_a_connection_full_of_garbage_breaks_in_a_known_way(pieces: list[bytes]) -> None:
+    def listen(socket: WebSocket) -> None:
+        while socket.receive(now_ns() + 10**10) is not None:
+            pass
+
+    # After the garbage the server closes.
+    with connected(lambda peer: peer.accept(b"".join(pieces))) as socket, pytest.raises(BROKEN):
+        listen(socket)
