@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from glm_locust.config.page_settings import PAGE_CHOICES
 from glm_locust.config.settings import Settings
 from glm_locust.config.target_settings import given, read_targets
 from glm_locust.config.targets import ApiTarget, Secret, WebTarget
@@ -178,6 +179,8 @@ class Scenario:
                     "http_client": target.http_client,
                 }
                 row["extra_body"] = target.extra_body
+            else:
+                row |= _said_of_page(target)
         return told
 
     def to_message(self) -> dict[str, Any]:
@@ -217,6 +220,13 @@ def _objectives(settings: Settings) -> tuple[str, ...] | None:
     found = table.parsed("objectives", parse)
     table.close()
     return found
+
+
+def _said_of_page(target: WebTarget) -> dict[str, Any]:
+    """What was said about a page beyond its address; secret values by the names of their places."""
+    blank = WebTarget(target.url)
+    said = {name: getattr(target, name) for name in PAGE_CHOICES}
+    return {name: msgspec.to_builtins(value) for name, value in said.items() if value != getattr(blank, name)}
 
 
 def _applied(base: Scenario, settings: Settings) -> Scenario:

@@ -92,3 +92,11 @@ def test_in_a_scenario(tmp_path: Any) -> None:
         ConfigError, match=r"scenario\.toml: web\.answer\.pth: unknown key, did you mean path"
     ):
         load_scenario(path)
+
+
+def test_the_run_s_header_tells_it_without_secrets() -> None:
+    said = page_choices({"values": {"Key": {"value_env": "KEY"}}, "page": "Chat"}, "")
+    told = Scenario(web=WebTarget("http://page", **said)).to_targets_dict()["web"]
+    assert told["page"] == "Chat"
+    assert told["values"][0]["value"] == {"env": "KEY", "file": None}
+    assert "answer" not in told
