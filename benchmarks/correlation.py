@@ -15,7 +15,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from glm_locust.correlate import Probe, judge, lag_curve, offset_of, ranks
+from glm_locust.correlate.association import lag_curve, ranks
+from glm_locust.correlate.probes import Probe, offset_of
+from glm_locust.correlate.verdict import judge
 from tests.correlate.simulation import LOAD, LOAD_RAMP, NULL, THROTTLE, Scenario, simulate
 
 LAG = Scenario("lag of 1.5 s", load=True, throttle=1.6, lag_s=1.5)

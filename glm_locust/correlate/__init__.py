@@ -1,38 +1,6 @@
-"""Whether a sampled reading (GPU, host, engine) moves with TTFT, with honest error rates; numpy only."""
+"""Whether a sampled reading (GPU, host, engine) moves with TTFT, with honest error rates.
 
-from glm_locust.correlate.association import (
-    Association,
-    LagCurve,
-    Requests,
-    associate,
-    holm,
-    interval,
-    lag_curve,
-    ranks,
-    variance_shares,
-)
-from glm_locust.correlate.offset import Offset, OffsetLine, Probe, offset_of
-from glm_locust.correlate.series import Series, Windows
-from glm_locust.correlate.verdict import Finding, Gate, Judgement, judge
-
-__all__ = [
-    "Association",
-    "Finding",
-    "Gate",
-    "Judgement",
-    "LagCurve",
-    "Offset",
-    "OffsetLine",
-    "Probe",
-    "Requests",
-    "Series",
-    "Windows",
-    "associate",
-    "holm",
-    "interval",
-    "judge",
-    "lag_curve",
-    "offset_of",
-    "ranks",
-    "variance_shares",
-]
+`verdict` judges readings, by the statistics of `association` on the step functions of `series`;
+`probes` and `offset` compare the clocks of two hosts. Import from these modules: all but `probes`
+need numpy, which a worker is spared.
+"""

@@ -1,7 +1,7 @@
 """When a correlation may be claimed, and in which words: never as a cause."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from glm_locust.correlate.association import (
     interval,
     lag_curve,
 )
-from glm_locust.correlate.series import Series
+from glm_locust.correlate.series import Floats, Series
 
 MIN_COVERAGE_OF_REQUEST = 0.5
 """Requests whose window is covered less than this are left out."""
@@ -46,7 +46,7 @@ class Finding:
     interval: tuple[float, float]
     coverage: float
     resolution: float
-    """Median TTFT / sampling period; below 1 a window mostly sees the neighbours' work."""
+    """Median length of the windows / sampling period; below 1 they mostly see what was around them."""
     claimed: bool
     reasons: tuple[str, ...]
     """Why nothing is claimed; empty where it is."""
@@ -85,6 +85,7 @@ def judge(
     requests: Requests,
     *,
     run_s: float,
+    windows: Mapping[str, tuple[Floats, Floats]] | None = None,
     gate: Gate | None = None,
     seed: int = 0,
     shifts: int = FULL_SHIFTS,
@@ -93,7 +94,8 @@ def judge(
 ) -> Judgement:
     """Judge every reading against TTFT; readings that never vary or cover nothing are left out.
 
-    `clock_bounds_s`: how far the times of a reading may be off; 0 where it is not named.
+    `windows`: begin and end of another window for some readings. `clock_bounds_s`: how far the times of
+    a reading may be off; 0 where it is not named.
     """
     bounds_s = clock_bounds_s or {}
     gate = gate or Gate()
@@ -102,8 +104,10 @@ def judge(
     shifts = max(shifts, round(2 * len(readings) / gate.p_adjusted)) if shifts >= FULL_SHIFTS else shifts
     measured: list[tuple[str, Series, Requests, Association, float]] = []
     for name, series in readings.items():
-        _, covered = series.mean(requests.begin_s, requests.end_s)
-        kept = requests.take(covered >= MIN_COVERAGE_OF_REQUEST)
+        begin_s, end_s = (windows or {}).get(name, (requests.begin_s, requests.end_s))
+        met = replace(requests, begin_s=begin_s, end_s=end_s)
+        _, covered = series.mean(begin_s, end_s)
+        kept = met.take(covered >= MIN_COVERAGE_OF_REQUEST)
         if len(kept.ttft_s) < 10 or np.ptp(series.values) == 0:
             continue
         found = associate(series, kept, shifts=shifts, rng=rng)
@@ -128,7 +132,7 @@ def judge(
                 p_adjusted=p_adjusted,
                 interval=interval(series, kept, draws=draws, rng=rng),
                 coverage=coverage,
-                resolution=float(np.median(kept.ttft_s)) / series.period_s,
+                resolution=float(np.median(kept.end_s - kept.begin_s)) / series.period_s,
                 claimed=claimed,
                 reasons=tuple(reasons),
                 lag=_lag(series, kept, rng) if claimed else None,

@@ -1,6 +1,5 @@
 """Sampling during a run: the master keeps a process that fetches, workers only compare clocks."""
 
-import importlib
 import json
 import logging
 import os
@@ -17,6 +16,7 @@ from glm_locust.config import Scenario
 from glm_locust.errors import ConfigError, one_line
 from glm_locust.plugin.guard import Guard
 from glm_locust.run import Run
+from glm_locust.samples.probing import ROUND_PERIOD_S, ClockProbe
 from glm_locust.samples.sources import AUTH_VARIABLE, Sources, basic_auth_header, sources_of, tls_context
 from glm_locust.samples.store import CLOCKS_NAME, Clock, append_clock
 from glm_locust.transport.channel import Channel
@@ -171,18 +171,18 @@ class WorkerClocks:
             return
         try:
             sources = sources_of(scenario)
-            probing = importlib.import_module("glm_locust.samples.probing")  # slow: numpy
-            tls = tls_context(sources.ca)
+            secured = any(url.startswith("https:") for url in sources.exporters.values())
+            tls = tls_context(sources.ca) if secured else None
         except ConfigError as error:
             _log.warning("glm_locust: this worker's clock will not be compared: %s", error)
             return
         authorization = None if sources.auth is None else basic_auth_header(sources.auth)
         probes = {
-            source: probing.ClockProbe(url, now_ns, authorization=authorization, tls=tls)
+            source: ClockProbe(url, now_ns, authorization=authorization, tls=tls)
             for source, url in sources.exporters.items()
         }
         self._ending = gevent.event.Event()
-        self._greenlet = gevent.spawn(self._work, run_id, probes, probing.ROUND_PERIOD_S, self._ending)
+        self._greenlet = gevent.spawn(self._work, run_id, probes, self._ending)
 
     def finish(self) -> None:
         """All requests have ended: one more round."""
@@ -192,7 +192,7 @@ class WorkerClocks:
             self._greenlet.kill(block=False)
             self._greenlet = None
 
-    def _work(self, run_id: str, probes: dict[str, Any], period_s: float, ending: gevent.event.Event) -> None:
+    def _work(self, run_id: str, probes: dict[str, ClockProbe], ending: gevent.event.Event) -> None:
         complained: set[str] = set()
         last = False
         while True:
@@ -215,7 +215,7 @@ class WorkerClocks:
                         _log.warning("glm_locust: the clock of %s was not compared: %s", source, why)
             if last:
                 return
-            last = ending.wait(period_s)
+            last = ending.wait(ROUND_PERIOD_S)
 
 
 def _remove_if_empty(path: Path) -> None:

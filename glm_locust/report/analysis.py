@@ -110,7 +110,7 @@ def analyse(
             _lengths(task, stats) for task in findings.task_ids if (stats := findings.at_table_level(task))
         ),
         failures=_failures(tally, findings.paths),
-        claims=judge(findings, simulated=bool(run.simulated)),
+        claims=judge(findings, sampled.resources if sampled else None, simulated=bool(run.simulated)),
         recommendations=recommend(findings),
         quality=quality_of(tally, ends, findings.overheads),
         sampled=sampled,

@@ -4,13 +4,16 @@ A claimed difference is supported where the measured interval meets it, give or 
 simulated model's preset decides is not judged at all.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from glm_locust.overhead import Interval, contrast
 from glm_locust.report import article
+from glm_locust.report.amounts import amount
 from glm_locust.report.comparison import Overhead
 from glm_locust.report.findings import API, JUPYTER, WEB, Findings
+from glm_locust.report.resources import Resources
 from glm_locust.report.statement import Figure, Statement
 from glm_locust.report.statistics import PathStats
 
@@ -38,7 +41,7 @@ NOT_MEASURED = Statement("measured.nothing")
 TOO_FEW = "measured.too_few"
 
 
-def judge(findings: Findings, *, simulated: bool) -> tuple[Claim, ...]:
+def judge(findings: Findings, resources: Resources | None = None, *, simulated: bool) -> tuple[Claim, ...]:
     """Every claim with its verdict, in the article's order."""
     # The article's page was inside Jupyter.
     page = JUPYTER if JUPYTER in findings.paths else findings.page
@@ -62,7 +65,7 @@ def judge(findings: Findings, *, simulated: bool) -> tuple[Claim, ...]:
             Statement("measured.no_browser"),
         ),
         _base64(findings.totals.get(API)),
-        *_resources(),
+        *_resources(resources, page, simulated=simulated),
     )
 
 
@@ -221,19 +224,60 @@ def _base64(stats: PathStats | None) -> Claim:
     return Claim("base64", verdict, said, Statement("measured.base64", figures))
 
 
-def _resources() -> tuple[Claim, ...]:
-    """Nothing samples the GPU or the host in a run yet, so these stay open."""
+def _resources(resources: Resources | None, page: str | None, *, simulated: bool) -> Iterator[Claim]:
+    """Peak of GPU memory, means of the rest, at the lowest level."""
     gpu_web, gpu_api = (article.CLAIMED_GPU_UTILISATION_PERCENT[path] for path in ("web", "api"))
-    columns: dict[str, dict[str, Figure]] = {
-        "gpu_memory": {path: f"{value}" for path, value in article.CLAIMED_GPU_MEMORY_GB.items()},
-        "gpu_utilisation": {"web": f"{gpu_web[0]}-{gpu_web[1]}", "api": f"{gpu_api[0]}-{gpu_api[1]}"},
-        "cpu": {path: f"{value}" for path, value in article.CLAIMED_CPU_PERCENT.items()},
-        "ram": {path: f"{value}" for path, value in article.CLAIMED_RAM_GB.items()},
-    }
-    return tuple(
-        Claim(claim_id, ClaimVerdict.NOT_MEASURED, said, Statement("measured.no_samples"))
-        for claim_id, said in columns.items()
-    )
+    memory, cpu, ram = article.CLAIMED_GPU_MEMORY_GB, article.CLAIMED_CPU_PERCENT, article.CLAIMED_RAM_GB
+    busy: dict[str, Figure] = {"web": f"{gpu_web[0]}-{gpu_web[1]}", "api": f"{gpu_api[0]}-{gpu_api[1]}"}
+    for claim_id, said, which, kind, unit, claimed in (
+        ("gpu_memory", _words(memory), "gpu_memory", "peak", "bytes", _times_all(memory, 1e9)),
+        (
+            "gpu_utilisation",
+            busy,
+            "gpu_busy",
+            "mean",
+            "ratio",
+            {"web": sum(gpu_web) / 200, "api": sum(gpu_api) / 200},
+        ),
+        ("cpu", _words(cpu), "cpu", "mean", "ratio", _times_all(cpu, 0.01)),
+        ("ram", _words(ram), "memory", "mean", "bytes", _times_all(ram, 1e9)),
+    ):
+        found = _at_lowest_level(resources, page, which, kind)
+        if found is None:
+            yield Claim(claim_id, ClaimVerdict.NOT_MEASURED, said, Statement("measured.no_samples"))
+            continue
+        figures: dict[str, Figure] = {path: amount(value, unit) for path, value in found.items()}
+        if simulated:
+            measured = Statement("measured.resources_simulated", figures)
+            yield Claim(claim_id, ClaimVerdict.NOT_MEASURED, said, measured)
+            continue
+        near = all(abs(found[path] - claimed[path]) <= article.TOLERANCE * claimed[path] for path in found)
+        verdict = ClaimVerdict.SUPPORTED if near else ClaimVerdict.NOT_SUPPORTED
+        yield Claim(claim_id, verdict, said, Statement("measured.resources", figures))
+
+
+def _words(claimed: Mapping[str, float]) -> dict[str, Figure]:
+    return {path: f"{value}" for path, value in claimed.items()}
+
+
+def _times_all(claimed: Mapping[str, float], factor: float) -> dict[str, float]:
+    return {path: value * factor for path, value in claimed.items()}
+
+
+def _at_lowest_level(
+    resources: Resources | None, page: str | None, which: str, kind: str
+) -> dict[str, float] | None:
+    """Page (as `web`) and API; None unless both were sampled apart."""
+    if resources is None:
+        return None
+    found: dict[str, float] = {}
+    for name, path in (("web", page), ("api", API)):
+        row = next((row for row in resources.rows if row.path is not None and row.path == path), None)
+        use = row and resources.figure(row, which)
+        if use is None:
+            return None
+        found[name] = float(getattr(use, kind))
+    return found
 
 
 def _interval_figures(interval: Interval) -> dict[str, Figure]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glm_locust.correlate import Finding, Judgement, Requests, judge, variance_shares
+from glm_locust.correlate.association import Requests, variance_shares
+from glm_locust.correlate.verdict import Finding, Judgement, judge
 from glm_locust.metrics import METRICS, enters_statistics
 from glm_locust.records import RequestRecord
 from glm_locust.samples.readings import NS, Readings
-from glm_locust.samples.windows import Joined
+from glm_locust.samples.windows import BEFORE_S, Joined
 
 SLOWEST = 20
 MOST_DECILE_READINGS = 3
@@ -34,7 +35,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Deciles:
-    """TTFT of one path by the value of a reading while it was waited for."""
+    """TTFT of one path by the value of a reading in the window on which it is tested."""
 
     reading: str
     path: str
@@ -82,18 +83,24 @@ def correlation_of(joined: Joined, readings: Readings, hosts: Mapping[str, str])
     judgement = judge(
         judged,
         requests,
+        windows={
+            name: (requests.submitted_s - BEFORE_S, requests.submitted_s)
+            for name in judged
+            if readings.readings[name].window == "before"
+        },
         run_s=float((max(r.finished_ns for r in records) - min(r.scheduled_ns for r in records)) / NS),
         clock_bounds_s={name: readings.clock_bound_s(name, hosts) for name in judged},
     )
     means = {name: joined.mean[name, "ttft"][rows] for name in joined.series}
+    met = {name: joined.mean[name, readings.readings[name].window][rows] for name in judged}
     return Correlation(
         n=len(records),
         judgement=judgement,
-        variance=_variance(requests, judgement, means),
+        variance=_variance(requests, judgement, met),
         deciles=tuple(
             deciles
             for finding in _shown(judgement)
-            for deciles in _deciles(finding.name, means[finding.name], records, ttft_s)
+            for deciles in _deciles(finding.name, met[finding.name], records, ttft_s)
         ),
         slowest=tuple(
             SlowRequest(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glm_locust.correlate import Series
+from glm_locust.correlate.series import Series
 from glm_locust.records import Phase, RequestRecord
 from glm_locust.samples.readings import HOST, NS, Reading
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from glm_locust.correlate import Finding
-from glm_locust.report.correlation import Correlation
+from glm_locust.correlate.verdict import Finding
 from glm_locust.report.resources import PathUse
 from glm_locust.report.sampling import Sampled
 
@@ -56,17 +55,18 @@ def _use(row: PathUse, sampled: Sampled) -> dict[str, Any]:
     }
 
 
-def correlation_figures(correlation: Correlation | None) -> dict[str, Any] | None:
+def correlation_figures(sampled: Sampled | None) -> dict[str, Any] | None:
     """What TTFT moved with; None where nothing could be tested."""
-    if correlation is None:
+    if sampled is None or sampled.correlation is None:
         return None
+    correlation, readings = sampled.correlation, sampled.readings.readings
     judgement = correlation.judgement
     return {
         "n": correlation.n,
         "run_s": judgement.run_s,
         "verdict": judgement.verdict,
         "low_power": judgement.low_power,
-        "findings": [_finding(finding) for finding in judgement.findings],
+        "findings": [_finding(finding, readings[finding.name].window) for finding in judgement.findings],
         "variance": correlation.variance,
         "slowest": [
             {
@@ -83,10 +83,11 @@ def correlation_figures(correlation: Correlation | None) -> dict[str, Any] | Non
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, window: str) -> dict[str, Any]:
     association, lag = finding.association, finding.lag
     return {
         "reading": finding.name,
+        "window": window,
         "n": association.n,
         "raw_rho": association.raw_rho,
         "rho": association.rho,

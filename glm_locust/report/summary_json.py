@@ -90,7 +90,7 @@ def summary(analysis: Analysis, words: Catalogue) -> dict[str, Any]:
         ],
         "quality": _quality(analysis),
         "resources": resource_figures(analysis.sampled),
-        "correlation": correlation_figures(analysis.sampled.correlation if analysis.sampled else None),
+        "correlation": correlation_figures(analysis.sampled),
     }
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from glm_locust.correlate import Offset
+from glm_locust.correlate.probes import Offset
 from glm_locust.errors import one_line
 from glm_locust.samples.exposition import plain_values
 from glm_locust.samples.probing import ROUND_PERIOD_S, ClockProbe

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from glm_locust.correlate import Offset, Probe, offset_of
+from glm_locust.correlate.probes import Offset, Probe, offset_of
 
 PROBES = 20
 ROUND_PERIOD_S = 60.0

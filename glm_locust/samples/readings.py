@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from glm_locust.correlate import Offset, OffsetLine, Series
+from glm_locust.correlate.offset import OffsetLine
+from glm_locust.correlate.probes import Offset
+from glm_locust.correlate.series import Series
 from glm_locust.samples.endpoints import understood
 from glm_locust.samples.store import FETCHER, Clock, Gap, Rows, SampleLine, Scrape, Source
 
@@ -23,14 +25,16 @@ class Quantity:
     """ratio | bytes | hertz | watts | celsius | cores | requests"""
     judged: bool
     """It can change within a request, so its association with TTFT is tested."""
+    own_work: bool = True
+    """A request's own work moves it: it is tested on the second before the request was submitted."""
 
 
 QUANTITIES = {
     "busy": Quantity("busy", "ratio", True),
     "memory_used": Quantity("memory used", "bytes", False),
     "memory_activity": Quantity("memory activity", "ratio", True),
-    "sm_clock": Quantity("SM clock", "hertz", True),
-    "throttled": Quantity("throttled", "ratio", True),
+    "sm_clock": Quantity("SM clock", "hertz", True, own_work=False),
+    "throttled": Quantity("throttled", "ratio", True, own_work=False),
     "power": Quantity("power", "watts", True),
     "temperature": Quantity("temperature", "celsius", False),
     "sm_active": Quantity("SM active", "ratio", True),
@@ -86,6 +90,11 @@ class Reading:
     def unit(self) -> str:
         """Of its values."""
         return QUANTITIES[self.quantity].unit
+
+    @property
+    def window(self) -> str:
+        """The window of a request on which its association with TTFT is tested."""
+        return "before" if QUANTITIES[self.quantity].own_work else "ttft"
 
 
 Key = tuple[str, str, str]

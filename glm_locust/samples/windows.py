@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from glm_locust.correlate import Series
+from glm_locust.correlate.series import Series
 from glm_locust.records import RequestRecord
 from glm_locust.samples.readings import NS, Readings
 

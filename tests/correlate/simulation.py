@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glm_locust.correlate import Requests, Series
+from glm_locust.correlate.association import Requests
+from glm_locust.correlate.series import Series
 
 STEP_S = 0.02
 

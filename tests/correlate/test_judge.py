@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glm_locust.correlate import Gate, Requests, Series, holm, judge, lag_curve, ranks, variance_shares
+from glm_locust.correlate.association import Requests, holm, lag_curve, ranks, variance_shares
+from glm_locust.correlate.series import Series
+from glm_locust.correlate.verdict import Gate, judge
 from tests.correlate.simulation import LOAD, LOAD_RAMP, NULL, THROTTLE, Scenario, simulate
 
 

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glm_locust.correlate import OffsetLine, Probe, Series, offset_of
+from glm_locust.correlate.offset import OffsetLine
+from glm_locust.correlate.probes import Probe, offset_of
+from glm_locust.correlate.series import Series
 
 
 def test_a_sample_speaks_for_the_period_before_it() -> None:

@@ -1,6 +1,6 @@
 """What GPU, host and engine were doing: by path, beside TTFT, and for the slowest requests."""
 
-from glm_locust.correlate import Finding
+from glm_locust.correlate.verdict import Finding
 from glm_locust.report import article, sample_charts
 from glm_locust.report.amounts import amount
 from glm_locust.report.analysis import Analysis
@@ -183,27 +183,27 @@ def correlation(analysis: Analysis, words: Catalogue) -> Section | None:
     judgement = found.judgement
     figures: dict[str, float | int | str | None] = {"n": found.n, "seconds": round(judgement.run_s)}
     power = "short" if not judgement.verdict else "low_power" if judgement.low_power else "full"
+    readings = analysis.sampled.readings.readings
     claimed = [one for one in judgement.findings if one.claimed and judgement.verdict]
     lead = (
         words.text("correlation.lead"),
         words.text(f"correlation.{power}", **figures),
-        *(_said(finding, words) for finding in claimed),
+        *(_said(finding, readings[finding.name].window, words) for finding in claimed),
         *(() if claimed or not judgement.verdict else (words.text("correlation.nothing"),)),
     )
-    units = {name: reading.unit for name, reading in analysis.sampled.readings.readings.items()}
     shown = dict.fromkeys(deciles.reading for deciles in found.deciles)
     plots = [
         (
             f"ttft-by-reading-{number}",
-            words.text("deciles.chart", reading=name),
-            sample_charts.ttft_by_reading(found, name, units[name], words),
+            words.text("deciles.chart", reading=name, window=words.text(f"while.{readings[name].window}")),
+            sample_charts.ttft_by_reading(found, name, readings[name].unit, words),
         )
         for number, name in enumerate(shown)
     ]
     plots.append(("lags", words.text("lag.chart"), sample_charts.lags(found, words)))
     plots.append(("variance", words.text("variance.chart"), sample_charts.variance(found, words)))
     rows = [
-        Row(_finding_cells(finding, words, verdict=judgement.verdict))
+        Row(_finding_cells(finding, readings[finding.name].window, words, verdict=judgement.verdict))
         for finding in sorted(
             judgement.findings, key=lambda one: (not one.claimed, -abs(one.association.rho))
         )
@@ -211,7 +211,7 @@ def correlation(analysis: Analysis, words: Catalogue) -> Section | None:
     heads = ("raw_rho", "rho", "interval", "p_adjusted", "least_rho", "coverage", "resolution")
     table = Table(
         (
-            *names(words.text("col.reading")),
+            *names(words.text("col.reading"), words.text("col.window")),
             *numbers(*(words.text(f"col.{head}") for head in heads)),
             *names(words.text("col.verdict")),
         ),
@@ -220,13 +220,14 @@ def correlation(analysis: Analysis, words: Catalogue) -> Section | None:
     return Section("correlation", title, lead, _plots(*plots), (table,), (words.text("correlation.notes"),))
 
 
-def _finding_cells(finding: Finding, words: Catalogue, *, verdict: bool) -> tuple[Cell, ...]:
+def _finding_cells(finding: Finding, window: str, words: Catalogue, *, verdict: bool) -> tuple[Cell, ...]:
     association = finding.association
     low, high = finding.interval
     claimed = finding.claimed and verdict
     word = "claimed" if claimed else "not_shown" if verdict else "none_yet"
     return (
         text(finding.name),
+        text(words.text(f"window.{window}")),
         Cell(f"{association.raw_rho:+.2f}"),
         Cell(f"{association.rho:+.2f}", "strong"),
         Cell(f"{low:+.2f} … {high:+.2f}"),
@@ -238,7 +239,7 @@ def _finding_cells(finding: Finding, words: Catalogue, *, verdict: bool) -> tupl
     )
 
 
-def _said(finding: Finding, words: Catalogue) -> str:
+def _said(finding: Finding, window: str, words: Catalogue) -> str:
     """A claim in one sentence, never as a cause."""
     association = finding.association
     way = "higher" if association.rho > 0 else "lower"
@@ -247,6 +248,7 @@ def _said(finding: Finding, words: Catalogue) -> str:
     said = words.text(
         f"moved.{way}",
         reading=finding.name,
+        window=words.text(f"while.{window}"),
         rho=f"{association.rho:+.2f}",
         low=f"{low:+.2f}",
         high=f"{high:+.2f}",
