@@ -29,6 +29,8 @@ SHOWN_OF_SLOWEST = (
     ("requests_running", ""),
 )
 MOST_COLUMNS = 6
+LAG_P = 0.05
+"""A lag is put into words below this; its curve is drawn all the same."""
 
 
 def resources(analysis: Analysis, words: Catalogue) -> Section:
@@ -244,7 +246,9 @@ def _said(finding: Finding, window: str, words: Catalogue) -> str:
     association = finding.association
     way = "higher" if association.rho > 0 else "lower"
     low, high = finding.interval
-    lag = "" if finding.lag is None else words.text("moved.lag", lag=f"{finding.lag.best_lag_s:+.2f}")
+    lag = ""
+    if finding.lag is not None and finding.lag.p < LAG_P:
+        lag = words.text("moved.lag", lag=f"{finding.lag.best_lag_s:+.2f}")
     said = words.text(
         f"moved.{way}",
         reading=finding.name,
