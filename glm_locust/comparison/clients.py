@@ -6,7 +6,6 @@ from glm_locust.users.api_client import ApiClient
 from glm_locust.users.api_server import ApiServer
 from glm_locust.users.chat import Client
 from glm_locust.users.streamlit_client import StreamlitClient
-from glm_locust.workload.prompt import Prompt
 
 
 class Clients:
@@ -38,9 +37,3 @@ def open_client(client: Client) -> None:
         client.open()
     else:
         client.check()
-
-
-def prepare(client: Client, prompt: Prompt) -> None:
-    """Build what the next request of this prompt will send, where the client can."""
-    if isinstance(client, ApiClient):
-        client.prepare(prompt)

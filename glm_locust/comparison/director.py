@@ -11,7 +11,7 @@ from locust.env import Environment
 from locust.exception import RPCError
 from locust.runners import MasterRunner, WorkerRunner
 
-from glm_locust.comparison.clients import Clients, open_client, prepare
+from glm_locust.comparison.clients import Clients, open_client
 from glm_locust.comparison.preflight import Findings, check_plan, check_targets
 from glm_locust.conductor import Conductor, Desk
 from glm_locust.conductor.progress import PROGRESS_FD, TRUTH_FILE, TRUTH_LOG, ProgressPipe
@@ -89,10 +89,8 @@ class Comparison:
         self._questions = assignment.questions
         scenario = assignment.scenario
         self._desk.open()
-        furnish(
-            environment,
-            Workplace(self._desk, Clients(scenario).connect, open_client, prepare, scenario.think_time),
-        )
+        clients = Clients(scenario)
+        furnish(environment, Workplace(self._desk, clients.connect, open_client, scenario.think_time))
 
     def play(self, environment: Environment, run: Run) -> bool:
         """On the master: lead all workers through the plan."""
@@ -116,6 +114,8 @@ class Comparison:
         self._pipe = _progress_pipe(run, total)
         course = self._conductor.play(run.run_id, blocks, users)
         run.notes.extend(course.notes)
+        if course.deserted:
+            raise ConfigError("no user is there to ask: see the logs of the workers")
         return course.finished
 
     def stop(self, environment: Environment) -> None:  # noqa: ARG002 - the protocol's signature

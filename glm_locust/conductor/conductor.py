@@ -30,6 +30,8 @@ class Course:
 
     finished: bool = False
     """Every block was played, whatever became of its tickets."""
+    deserted: bool = False
+    """It broke off because no worker had users any more."""
     blocks: int = 0
     notes: list[str] = field(default_factory=list)
     """What a reader of the run must know: lost workers, levels that were not reached."""
@@ -70,7 +72,8 @@ class Conductor:
         for block in blocks:
             if self._stopped:
                 return course
-            self._play(run_id, block, course)
+            if not self._play(run_id, block, course):
+                return course
             course.blocks += not self._stopped
         course.finished = not self._stopped
         return course
@@ -80,11 +83,13 @@ class Conductor:
         self._stopped = True
         self._changed.set()
 
-    def _play(self, run_id: str, block: Block, course: Course) -> None:
+    def _play(self, run_id: str, block: Block, course: Course) -> bool:
+        """False where nobody is left to play the block."""
         shares = self._shares(block, course)
         if not shares:
             course.notes.append(f"block {block.index}: no worker was left to play it")
-            return
+            course.deserted = True
+            return False
         prepare = {
             worker: Order(
                 run_id=run_id,
@@ -98,7 +103,7 @@ class Conductor:
         }
         self._lead(prepare, DeskState.READY)
         if self._stopped:
-            return
+            return True
         if self._on_block is not None:
             self._on_block(block)
         go = {
@@ -110,6 +115,7 @@ class Conductor:
             left = len(share.tickets) - self._finished(worker, run_id, block)
             if left and not self._stopped:
                 course.notes.append(f"block {block.index}: {left} requests were lost with worker {worker}")
+        return True
 
     def _shares(self, block: Block, course: Course) -> dict[str, Share]:
         """The block, dealt to those who have users; the ones with most users come first."""

@@ -16,8 +16,6 @@ from glm_locust.transport.channel import Channel
 from glm_locust.workload.prompt import Prompt
 
 HEARTBEAT_S = 1.0
-KEEP_ALIVE_S = 5.0
-"""How often a user who waits is to look after its connections."""
 PREPARING_THREADS = 1
 """More would fight with the event loop for the interpreter; for more speed there are more workers."""
 STAGGER_S = 0.01
@@ -98,13 +96,11 @@ class Desk:
         self,
         user: Hashable,
         get_ready: Callable[[frozenset[str]], None] | None = None,
-        keep_alive: Callable[[], None] | None = None,
     ) -> Errand | None:
         """Wait for a ticket; None once the desk is closed.
 
         A user who is given a seat is asked first to get ready for the paths of the block, in its
-        own greenlet and before the clock starts. While it waits, `keep_alive` is called every
-        `KEEP_ALIVE_S`.
+        own greenlet and before the clock starts.
         """
         if user not in self._users:
             self._users[user] = None
@@ -112,7 +108,7 @@ class Desk:
         while self._open:
             hand = self._hand
             if hand is None or user not in hand.seated:
-                self._await_change(keep_alive)
+                self._changed.wait()
             elif not hand.seated[user]:
                 if get_ready is not None:
                     get_ready(hand.paths)
@@ -128,7 +124,7 @@ class Desk:
                 self._out.add(errand.ticket)
                 return errand
             else:
-                self._await_change(keep_alive)
+                self._changed.wait()
         return None
 
     def done(self, errand: Errand) -> None:
@@ -164,10 +160,6 @@ class Desk:
         """Close and say nothing more."""
         self.close()
         self._heart.kill(block=False)
-
-    def _await_change(self, keep_alive: Callable[[], None] | None) -> None:
-        if not self._changed.wait(KEEP_ALIVE_S) and keep_alive is not None:
-            keep_alive()
 
     def _take_order(self, _worker: str, data: dict[str, Any]) -> None:
         order = unpack(data, Order)

@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
+import gevent
+from gevent.lock import RLock
 from locust import User, task
 from locust.env import Environment
 from locust.exception import StopTest
@@ -13,7 +15,9 @@ from glm_locust.conductor import Desk, Errand
 from glm_locust.delivery import Recorder, recorder_of
 from glm_locust.errors import ConfigError, GlmLocustError
 from glm_locust.users.chat import FOREVER_S, Client, fire_request
-from glm_locust.workload.prompt import Prompt
+
+KEEP_ALIVE_S = 5.0
+"""How often a page that is not asked is listened to; Streamlit waits 30 s for the answer to a ping."""
 
 _log = logging.getLogger(__name__)
 
@@ -27,8 +31,6 @@ class Workplace:
     """A new client for a path, not yet connected; raises ConfigError."""
     open: Callable[[Client], None]
     """Do now what would otherwise be part of its next request; raises GlmLocustError."""
-    prepare: Callable[[Client, Prompt], None]
-    """Do what can be done of a request before its clock starts."""
     think_time_s: float = 0.0
     """Pause between an answer and the next question."""
 
@@ -43,7 +45,8 @@ class ComparisonUser(User):
             self._recorder: Recorder = recorder_of(environment)
         except ConfigError as error:
             raise StopTest(str(error)) from None
-        self._clients: dict[str, Client] = {}
+        self._lines: dict[str, _Line] = {}
+        self._keeper: gevent.Greenlet | None = None
 
     def wait_time(self) -> float:
         """None, until there is nothing left to do; then until Locust ends the user."""
@@ -53,7 +56,7 @@ class ComparisonUser(User):
     def work(self) -> None:
         """Take one ticket and make its request."""
         desk = self._workplace.desk
-        errand = desk.take(self, self._get_ready, self._keep_alive)
+        errand = desk.take(self, self._get_ready)
         if errand is None:
             return
         try:
@@ -62,58 +65,82 @@ class ComparisonUser(User):
         finally:
             desk.done(errand)
 
+    def on_start(self) -> None:
+        """Look after the pages that are open and not asked."""
+        self._keeper = gevent.spawn(self._keep_alive)
+
     def on_stop(self) -> None:
         """Leave the desk and the servers."""
+        if self._keeper is not None:
+            self._keeper.kill()
         self._workplace.desk.leave(self)
-        for client in self._clients.values():
-            client.close()
+        for line in self._lines.values():
+            line.client.close()
 
     def _ask(self, errand: Errand) -> None:
         ticket, recorder = errand.ticket, self._recorder
-        client = self._client(ticket.path)
-        if client is None or recorder.closing:
+        line = self._line(ticket.path)
+        if line is None:
             return
-        client.prepare(errand.prompt)
-        if recorder.closing:
-            return
-        self._workplace.prepare(client, errand.prompt)
-        measurement = recorder.begin(
-            errand.prompt, ticket.path, phase=ticket.phase, block=ticket.block, level=ticket.level
-        )
-        try:
-            client.ask(errand.prompt, measurement)
-        finally:
-            fire_request(self, recorder.finish(measurement))
+        with line.lock:
+            if not recorder.closing:
+                line.client.prepare(errand.prompt)
+            if recorder.closing:  # looked at last: preparing may take its time
+                return
+            measurement = recorder.begin(
+                errand.prompt, ticket.path, phase=ticket.phase, block=ticket.block, level=ticket.level
+            )
+            try:
+                line.client.ask(errand.prompt, measurement)
+            finally:
+                fire_request(self, recorder.finish(measurement))
 
     def _think(self, path: str) -> None:
-        client, seconds = self._clients.get(path), self._workplace.think_time_s
-        if client is not None and seconds > 0 and not self._recorder.closing:
-            client.idle(seconds)
+        line, seconds = self._lines.get(path), self._workplace.think_time_s
+        if line is not None and seconds > 0 and not self._recorder.closing:
+            with line.lock:
+                line.client.idle(seconds)
 
     def _get_ready(self, paths: frozenset[str]) -> None:
         """Connect to what the next block needs, so that no request has to wait for it."""
         for path in sorted(paths):
-            client = self._client(path)
-            if client is None:
+            line = self._line(path)
+            if line is None:
                 return
             try:
-                self._workplace.open(client)
+                with line.lock:
+                    self._workplace.open(line.client)
             except GlmLocustError as error:
                 # The targets were fine when the run began; now the requests will tell what is wrong.
                 _log.warning("glm_locust: %s: %s", path, error)
 
     def _keep_alive(self) -> None:
-        for client in self._clients.values():
-            client.idle(0)
+        """Answer the pings of pages that are not asked now: a server forgets a user who does not."""
+        while True:
+            gevent.sleep(KEEP_ALIVE_S)
+            for line in list(self._lines.values()):
+                if line.lock.acquire(blocking=False):
+                    try:
+                        line.client.idle(0)
+                    finally:
+                        line.lock.release()
 
-    def _client(self, path: str) -> Client | None:
-        """This user's client for a path; None where it cannot be made, which ends the run."""
-        if path not in self._clients:
+    def _line(self, path: str) -> "_Line | None":
+        """This user's line to a path; None where it cannot be had, which ends the run."""
+        if path not in self._lines:
             try:
-                self._clients[path] = self._workplace.connect(path)
+                self._lines[path] = _Line(self._workplace.connect(path))
             except ConfigError as error:
                 self._recorder.refuse(str(error))
-        return self._clients.get(path)
+        return self._lines.get(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A client, and who may use it: the user's own greenlet or the one that keeps it alive."""
+
+    client: Client
+    lock: RLock = field(default_factory=RLock)
 
 
 _WORKPLACES: "WeakKeyDictionary[Environment, Workplace]" = WeakKeyDictionary()

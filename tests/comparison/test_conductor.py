@@ -269,3 +269,12 @@ def test_a_prompt_that_cannot_be_made_is_noted_and_not_waited_for(office: Office
     assert sorted(t.index for t in office.asked) == [t.index for t in tickets_of(blocks)][1:]
     assert course.notes == ["block 0: 1 requests were lost with worker local"]
     channel.close()
+
+
+def test_a_plan_without_anybody_breaks_off(office: Office) -> None:
+    channel = Loopback()
+    desk = Desk(channel, prompt_of)
+    course = play(Conductor(channel), plan([2]), users=2, gather_s=0.1)
+    assert course == Course(deserted=True, notes=["block 0: no worker was left to play it"])
+    desk.quit()
+    channel.close()
