@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from gevent.pool import Pool
 
-from glm_locust.config import Secret, WebTarget, page_choices
+from glm_locust.config import Deadlines, Secret, WebTarget, page_choices
 from glm_locust.errors import GlmLocustError
 from glm_locust.records import Measurement, Outcome, Phase, RequestRecord, digest
 from glm_locust.testbed.answers import compose
@@ -22,6 +22,8 @@ from tests.streamlit_versions.gallery import APPS, App
 
 AT_A_TIME = 4
 NO_SECRET = Secret()
+PATIENT = Deadlines(connect_s=60, script_start_s=200, first_output_s=200, stall_s=200, total_s=280)
+"""A busy machine is no reason to fail."""
 WARM_UP = replace(next(app for app in APPS if app.page == "chat_placeholder"), turns=1)
 STAMP_MS = 20.0
 
@@ -36,7 +38,14 @@ class Way:
 
     def target(self, app: App) -> WebTarget:
         choices = page_choices(app.choices, f"{app.page}: ")
-        return WebTarget(self.url, page=app.page, jupyter_token=self.token, cookies=self.cookies, **choices)
+        return WebTarget(
+            self.url,
+            page=app.page,
+            jupyter_token=self.token,
+            cookies=self.cookies,
+            deadlines=PATIENT,
+            **choices,
+        )
 
 
 @dataclass(frozen=True)
@@ -153,7 +162,8 @@ def ask(app: App, way: Way, model: Model, nonce: str) -> list[Answered]:
     try:
         client.check(app.images)
         for turn in range(app.turns):
-            question = f"What do you think of number {turn} of {nonce}?"
+            # Unique: the model server's log knows a question by its text.
+            question = f"What do you think of number {turn} of {app.page}, {nonce}?"
             found.append(asked(app, client, model, question))
     finally:
         client.close()

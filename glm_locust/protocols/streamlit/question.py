@@ -61,7 +61,7 @@ class Question:
         request_id: str,
         answer: AnswerQuery | None = None,
         blur_rerun: bool = False,
-        last_answer: str = "",
+        last_turn: tuple[str, str] = ("", ""),
     ) -> None:
         self.prompt = prompt
         self.step = Step.SETTLING
@@ -73,7 +73,8 @@ class Question:
         self._request_id = request_id
         self._answer_query = answer or AnswerQuery()
         self._blur_rerun = blur_rerun
-        self._last_answer = last_answer
+        self._last_turn = last_turn
+        """The question before this one and its answer."""
         self.found = widgets_of(page)
         """The widgets on the page just before."""
         self.prompt_widget: Widget | None = None
@@ -176,12 +177,13 @@ class Question:
         return [command]
 
     def _send_question(self, triggers: Iterable[Wire], widget: Widget) -> SendMessage:
+        last_question, last_answer = self._last_turn
         self._finder = AnswerFinder(
             self.prompt.text,
             before=texts_of(self._page, self._answer_query.read),
             open_containers=containers_around(self._page, widget.path),
             query=self._answer_query,
-            last_answer=self._last_answer,
+            last_answer=last_answer if self._by_upload or last_question == self.prompt.text else "",
         )
         self._await_run(Step.ANSWERING, widget)
         message = self._inputs.rerun(triggers, fragment_id=self._fragment_id)

@@ -188,7 +188,7 @@ class StreamlitSession:
             request_id=f"upload-{next(self._request_numbers)}",
             answer=self.answer_query,
             blur_rerun=self._blur_rerun,
-            last_answer=self._answered[1] if self._answered[0] == prompt.text else "",
+            last_turn=self._answered,
         )
 
     def _take(self, raw: Wire) -> Iterator[Command | Signal]:

@@ -283,3 +283,18 @@ def test_what_a_newer_version_sends_is_named_where_it_matters() -> None:
     end = ended(session.receive(finished()))
     assert end.kind is ErrorKind.EMPTY
     assert "not understood of Streamlit 9.9.0: element 90, message 99;" in (end.detail or "")
+
+
+def test_the_same_answer_in_one_piece_to_another_upload() -> None:
+    from glm_locust.workload.prompt import Image
+    from tests.protocols.streamlit.messages import file_urls
+
+    uploader = element("0.0", "file_uploader", id=identifier(9), label="Image", type=[".png"])
+    image = Image(b"\x89PNG" + bytes(9), "image/png", 8, 8, "a.png")
+    session = StreamlitSession("http://page/")
+    session.open()
+    run(session, uploader)
+    for turn in range(2):
+        session.ask(Prompt("t", f"never typed {turn}", (image,)))
+        session.receive(file_urls(f"upload-{turn + 1}", f"f{turn}"))
+        assert ended(run(session, uploader, markdown("0.1", "A cat"))).text == "A cat"
