@@ -15,6 +15,7 @@ COMMANDS = {
     "ask": "ask one question by hand and see what comes of it",
     "testbed": "run the simulated model server with its page and Jupyter proxy",
     "report": "write the report of a run again from its run.jsonl",
+    "diff": "tell what changed from one run to another",
     "recover": "rebuild a run from the spools of its workers",
 }
 """Only the module of the command that is typed is imported: a missing extra breaks no other."""

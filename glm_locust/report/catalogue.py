@@ -58,6 +58,26 @@ def rate(per_second: float | None) -> str:
     return NOT_AVAILABLE if per_second is None else f"{per_second:,.2f}/s"
 
 
+def in_unit(value: float | None, unit: str) -> str:
+    """A value of a metric, or a share, with its unit; `n/a` for None."""
+    match unit:
+        case _ if value is None:
+            return NOT_AVAILABLE
+        case "s":
+            return milliseconds(value)
+        case "share":
+            return percent(value)
+        case "1":
+            return _signed(value, 3)
+        case _:
+            return f"{_signed(value, 2)}{NBSP}{unit}"
+
+
+def signed(value: float, printed: str) -> str:
+    """A printed change with its sign; none before what is printed as nothing."""
+    return f"+{printed}" if value > 0 and printed.strip("0.,%ms" + NBSP) else printed
+
+
 NOT_AVAILABLE = "n/a"
 
 _TEXTS = Path(__file__).parent / "texts"

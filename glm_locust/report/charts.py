@@ -28,7 +28,8 @@ CLAIMED_IN_SCALE = 3
 """The article's figures are drawn from the start unless they are this many times larger than ours."""
 
 
-def _colour(paths: Sequence[str], path: str) -> str:
+def colour_of(paths: Sequence[str], path: str) -> str:
+    """The variable of the style that a path is drawn in."""
     if path in PATH_COLOURS:
         return PATH_COLOURS[path]
     others = [one for one in paths if one not in PATH_COLOURS]
@@ -80,7 +81,7 @@ def times_by_task(findings: Findings, words: Catalogue) -> Chart | None:
                     "width": 3,
                     "color": "--muted",
                 },
-                "marker": {"color": _colour(findings.paths, path)},
+                "marker": {"color": colour_of(findings.paths, path)},
                 "hovertemplate": "%{x}: %{y:.0f} ms (n = %{customdata})",
             }
         )
@@ -126,7 +127,7 @@ def _added_trace(
     findings: Findings, words: Catalogue, rows: Sequence[Overhead], places: Sequence[str], mode: str
 ) -> dict[str, Any]:
     row = rows[0]
-    colour = _colour(findings.paths, row.path)
+    colour = colour_of(findings.paths, row.path)
     to_api = row.base == API
     return {
         "type": "scatter",
@@ -164,7 +165,7 @@ def times_by_level(findings: Findings, words: Catalogue) -> Chart | None:
         return None
     traces: list[dict[str, Any]] = []
     for path in findings.paths:
-        colour = _colour(findings.paths, path)
+        colour = colour_of(findings.paths, path)
         found = [
             (level, stat)
             for level, stats in findings.by_level.items()

@@ -7,6 +7,7 @@ from glm_locust.errors import ConfigError, ExitCode
 from glm_locust.report.quality import Quality
 from glm_locust.report.reading import RunEnds
 from glm_locust.report.statement import Statement
+from glm_locust.report.trouble import troubles
 from glm_locust.slo import Judge, Objective, Ruling, Verdict, overall, parse
 
 
@@ -56,16 +57,5 @@ def judgement_of(
     verdicts = judge.verdicts()
     if not verdicts and not unreadable:
         return None
-    problems = [Statement("slo.problem.unknown", {"objective": text}) for text in unreadable]
-    if ends.footer is None:
-        problems.append(Statement("slo.problem.no_end"))
-    elif ends.footer.reason == "disk_full":
-        problems.append(Statement("slo.problem.disk_full"))
-    if not allow_lost_workers:
-        if lost := [worker.worker_id for worker in quality.workers if worker.lost]:
-            problems.append(Statement("slo.problem.lost", {"workers": ", ".join(lost)}))
-        elif quality.missing:
-            problems.append(Statement("slo.problem.missing", {"missing": quality.missing}))
-    if quality.unreadable_lines:
-        problems.append(Statement("slo.problem.unreadable", {"lines": quality.unreadable_lines}))
-    return Judgement(verdicts, tuple(problems))
+    unknown = (Statement("trouble.unknown", {"objective": text}) for text in unreadable)
+    return Judgement(verdicts, (*unknown, *troubles(quality, ends, allow_lost_workers=allow_lost_workers)))

@@ -1,6 +1,5 @@
 """From a run directory to the files of its report."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from glm_locust.records import RequestRecord
 from glm_locust.report.analysis import Analysis, analyse
 from glm_locust.report.catalogue import catalogue
 from glm_locust.report.composition import compose
+from glm_locust.report.files import write_whole
 from glm_locust.report.html import html
 from glm_locust.report.judgement import Judgement, judgement_of, objectives_of
 from glm_locust.report.junit import junit_xml
@@ -91,25 +91,14 @@ def write_report(
         verdict_lines(judgement, words) if judgement else (),
     )
     if junit is not None:
-        _write(junit, junit_xml(analysis, words))
+        write_whole(junit, junit_xml(analysis, words))
     if analysis.sampled is not None:
         windows = run_dir / WINDOWS_NAME
         try:
             write_windows(analysis.sampled.joined, windows)
         except OSError as error:
             raise ConfigError(f"{windows}: cannot be written: {error.strerror}") from None
-    _write(paths.summary_json, summary_json(analysis, words))
-    _write(paths.summary_md, markdown(document))
-    _write(paths.html, html(document))
+    write_whole(paths.summary_json, summary_json(analysis, words))
+    write_whole(paths.summary_md, markdown(document))
+    write_whole(paths.html, html(document))
     return paths
-
-
-def _write(path: Path, content: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        # What a server said may hold halves of characters; they must not stop the report.
-        unfinished.write_text(content, encoding="utf-8", errors="replace")
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None

@@ -1,7 +1,7 @@
 """What the run was to meet: one row an objective, and the banner that sums them up."""
 
 from glm_locust.report.analysis import Analysis
-from glm_locust.report.catalogue import NBSP, NOT_AVAILABLE, Catalogue, count, milliseconds, percent
+from glm_locust.report.catalogue import NBSP, Catalogue, count, in_unit
 from glm_locust.report.document import Banner, Cell, Row, Section, Table, names, numbers, text
 from glm_locust.report.judgement import Judgement
 from glm_locust.slo import Reason, Ruling, Verdict
@@ -73,18 +73,7 @@ def verdict_lines(judgement: Judgement, words: Catalogue) -> tuple[str, ...]:
 
 def measured(verdict: Verdict) -> str:
     """What was measured, with its unit."""
-    value, unit = verdict.measured, verdict.objective.measure.unit
-    match unit:
-        case _ if value is None:
-            return NOT_AVAILABLE
-        case "s":
-            return milliseconds(value)
-        case "share":
-            return percent(value)
-        case "1":
-            return f"{value:.3f}"
-        case _:
-            return f"{value:,.2f}{NBSP}{unit}"
+    return in_unit(verdict.measured, verdict.objective.measure.unit)
 
 
 def remarks(verdict: Verdict, words: Catalogue) -> tuple[str, ...]:
