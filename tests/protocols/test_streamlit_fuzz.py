@@ -44,7 +44,11 @@ def tab(recorded: Capture) -> StreamlitSession:
 def opened(session: StreamlitSession, recorded: Capture) -> None:
     """What a reload does, on a server that is in order."""
     session.abandon()
-    session.open()
+    commands: list[Any] = list(session.open())
+    while commands:  # a tab that was cut off may first ask where its left-over messages end
+        back = BackMsg.FromString(commands.pop(0).data)
+        if back.WhichOneof("type") == "file_urls_request":
+            commands += session.receive(m.file_urls(back.file_urls_request.request_id, "left-over"))
     for frame in recorded.frames[: recorded.sent[1][0]]:
         session.receive(frame)
     assert session.idle
@@ -396,6 +400,27 @@ def test_an_upload_address_for_every_file_is_needed() -> None:
     (ended,) = session.receive(m.file_urls(request.request_id, "one", "too", "many"))
     assert isinstance(ended, Ended)
     assert ended.kind is ErrorKind.SERVER_ERROR
+
+
+@pytest.mark.parametrize("version", ["", "not a version", "0", "999999999.1.1"])
+def test_a_server_of_no_known_version_is_asked_as_the_newest_or_oldest(version: str) -> None:
+    session = StreamlitSession("http://test/")
+    session.open()
+    play(session, [m.started(version=version), *FORM[1:]])
+    assert len(session.ask(Prompt("t", "What?"))) == 1
+
+
+@pytest.mark.parametrize("default", [-1, -(2**31), 2**31 - 1])
+def test_a_default_that_no_option_has_is_none(default: int) -> None:
+    session = StreamlitSession("http://test/")
+    session.open()
+    play(session, FORM)
+    session.ask(Prompt("t", "What?"))
+    field = "$$ID-0123456789abcdef0123456789abcdef-key"
+    box = m.element("0.0.3", "selectbox", id=field, options=["a"], default=default, form_id="f1")
+    play(session, [m.started(), *FORM[1:6], box, m.markdown("0.2", "An answer."), m.finished()])
+    assert session.idle
+    session.ask(Prompt("t", "And then?"))  # the form clears itself: its widgets go back to their defaults
 
 
 # -- bytes that are no frames ----------------------------------------------------------------------

@@ -48,7 +48,8 @@ def value_field(kind: str, version: Version) -> str:
     rows = VALUE_FIELDS.get(kind)
     if rows is None:
         raise ConfigError(f"a {kind} widget takes no value; expected one of {', '.join(VALUE_FIELDS)}")
-    return next(field for since, field in reversed(rows) if version >= since)
+    newest = rows[-1][1]  # for a server that did not say its version in numbers
+    return next((field for since, field in reversed(rows) if version >= since), newest)
 
 
 def value_state(widget: Widget, value: WidgetValue, version: Version) -> Wire:
@@ -99,8 +100,14 @@ def default_state(widget: Widget, version: Version) -> Wire | None:
         return None
     given = [default] if isinstance(default, str | bool | int | float) else list(default)
     options = _options(widget)
-    value = [options[int(item)] for item in given if int(item) < len(options)] if options else given
-    return value_state(widget, value, version) if value else None
+    if options:
+        # What no option has may be any number, not-a-number included.
+        numbers = (item for item in given if not isinstance(item, str) and 0 <= item < len(options))
+        given = [options[int(number)] for number in numbers]
+    try:
+        return value_state(widget, given, version) if given else None
+    except ConfigError:
+        return None  # the server's own default does not fit its widget
 
 
 def trigger_state(widget: Widget) -> Wire:
