@@ -99,7 +99,9 @@ class ScriptedPage:
         session_id = f"session-{self.sessions}"
         questions = 0
         while (message := tab.receive()) is not None:
-            if message.WhichOneof("type") != "rerun_script":
+            if message.WhichOneof("type") == "file_urls_request":
+                request = message.file_urls_request
+                tab.send(messages.file_urls(request.request_id, *request.file_names))
                 continue
             asked = any(state.WhichOneof("value") for state in message.rerun_script.widget_states.widgets)
             if asked and self.trouble is not None:

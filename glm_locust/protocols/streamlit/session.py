@@ -21,6 +21,7 @@ from glm_locust.protocols.streamlit.schema import (
     Wire,
     decode,
 )
+from glm_locust.protocols.streamlit.values import file_urls_request
 from glm_locust.protocols.streamlit.widgets import (
     PageError,
     Widget,
@@ -33,6 +34,8 @@ from glm_locust.records import Ended, ErrorKind, Signal
 from glm_locust.workload.prompt import Prompt
 
 _MAX_AUTO_RERUNS = 100
+
+_LEFT_OVER = "left-over"
 
 
 class StreamlitSession:
@@ -69,6 +72,10 @@ class StreamlitSession:
         self._question: Question | None = None
         self._open = False
         self._opening_run = False
+        self._unfinished = False
+        """The connection before was lost while the script ran: its messages may still come."""
+        self._skipping = False
+        """What comes is left over from before."""
         self._opening_fragment = ""
         self._answered: tuple[str, str] = ("", "")
         """The last question and its answer."""
@@ -104,8 +111,13 @@ class StreamlitSession:
         return widgets_of(self.page)
 
     def open(self) -> list[Command]:
-        """Ask for the first run of the page; the session is `idle` once it has ended."""
+        """Ask for the first run of the page; the session is `idle` once it has ended.
+
+        A server that knows us may begin with messages of a run that was cut off. They are told apart by
+        a request for no upload at all, whose answer comes after them.
+        """
         self._open = self._opening_run = False
+        self._skipping, self._unfinished = self._unfinished, False
         self._opening_fragment = ""
         self._question = None
         self.page.clear()
@@ -113,6 +125,8 @@ class StreamlitSession:
         self._refusal = ""
         self.auto_reruns.clear()
         self._inputs.begin()
+        if self._skipping:
+            return [SendMessage(file_urls_request(self.page, _LEFT_OVER, ["none"]))]
         return [SendMessage(self._inputs.rerun())]
 
     def require(self, images: int) -> None:
@@ -170,6 +184,8 @@ class StreamlitSession:
 
     def abandon(self) -> None:
         """Forget the present question: its connection is closed."""
+        cut_off = self._question is not None or self.page.running or self._skipping
+        self._unfinished = self._unfinished or cut_off
         self._question = None
         self._open = False
 
@@ -194,6 +210,11 @@ class StreamlitSession:
     def _take(self, raw: Wire) -> Iterator[Command | Signal]:
         message = self.page.resolve(raw)
         if message is None:
+            return
+        if self._skipping:
+            if message.file_urls_response.response_id == _LEFT_OVER:
+                self._skipping = False
+                yield SendMessage(self._inputs.rerun())
             return
         match message.WhichOneof("type"):
             case "delta":

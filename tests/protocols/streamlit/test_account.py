@@ -11,9 +11,10 @@ from glm_locust.protocols.session import SendMessage
 from glm_locust.protocols.streamlit import PageError, StreamlitSession, WidgetQueries, WidgetQuery
 from glm_locust.protocols.streamlit.account import Account, account_of
 from glm_locust.protocols.streamlit.rule import Rule
+from glm_locust.protocols.streamlit.schema import BackMsg
 from glm_locust.records import Ended, ErrorKind, Outcome, Signal
 from glm_locust.workload.prompt import Prompt
-from tests.protocols.streamlit.messages import block, element, finished, markdown, said, started
+from tests.protocols.streamlit.messages import block, element, file_urls, finished, markdown, said, started
 
 QUESTION = Prompt("test", "why?")
 LENGTH_THEN_ALPHABET: Rule[str] = Rule((("is shorter", len), ("comes first", str)))
@@ -140,3 +141,28 @@ def test_no_question_goes_to_another_page_than_the_one_asked_for() -> None:
         session.require(0)
     with pytest.raises(PageError, match="no page 'Nowhere'"):
         session.ask(QUESTION)
+
+
+def test_what_is_left_over_of_a_lost_connection_is_not_the_page() -> None:
+    session = opened(AREA, SEND)
+    asked(session, started(), AREA)
+    session.eof()
+    (probe,) = session.open()
+    assert isinstance(probe, SendMessage)
+    assert sent(probe).file_urls_request.request_id
+    for left_over in (SEND, finished(), started(), AREA, finished()):
+        assert session.receive(left_over) == []
+    assert not session.idle
+    (again,) = session.receive(file_urls(sent(probe).file_urls_request.request_id, "none"))
+    assert isinstance(again, SendMessage)
+    assert sent(again).WhichOneof("type") == "rerun_script"
+    for message in (started(), AREA, SEND, finished()):
+        session.receive(message)
+    assert session.idle
+    assert [widget.label for widget in session.widgets] == ["Question", "Send"]
+
+
+def sent(command: SendMessage) -> Any:
+    message = BackMsg()
+    message.ParseFromString(command.data)
+    return message
