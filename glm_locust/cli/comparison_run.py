@@ -75,7 +75,7 @@ class ComparisonRun:
             return self._measure([], {})
         preset, seed = self._order.preset, self._order.scenario.seed
         self._line.say(f"Starting the testbed, preset {preset}: model server, Streamlit page, Jupyter proxy.")
-        self._line.say(PRESET_NOTE["en"])
+        self._line.say(PRESET_NOTE[self._order.scenario.lang])
         truth_log = (self._workdir / TRUTH_FILE).resolve()
         with (
             Testbed(preset=preset, seed=seed, truth_log=truth_log) as testbed,

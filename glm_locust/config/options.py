@@ -64,4 +64,5 @@ OPTIONS: tuple[Option, ...] = (
         repeatable=True,
     ),
     Option("junit", "FILE", "JUnit file with a test case per objective"),
+    Option("lang", "LANG", "language of the report: en or zh (default: en)"),
 )

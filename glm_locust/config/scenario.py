@@ -21,6 +21,8 @@ from glm_locust.workload import IMAGE_FORMATS, IMAGE_SIZES, LANGUAGES, TASKS, Im
 
 PromptLang = Literal["zh", "en", "both"]
 Design = Literal["blocks", "mixed"]
+ReportLang = Literal["en", "zh"]
+REPORT_LANGUAGES: tuple[ReportLang, ...] = ("en", "zh")
 
 
 def _drawn_seed() -> int:
@@ -76,6 +78,8 @@ class Scenario:
     """What the run must meet, like `ttft p95 < 2 s`; with any, they set the exit code."""
     junit: str | None = None
     """File that tells of every objective as a test case."""
+    lang: ReportLang = "en"
+    """Language of the report."""
 
     @property
     def samples_auth(self) -> Secret:
@@ -156,6 +160,7 @@ class Scenario:
             "samples_ca",
             "slo",
             "junit",
+            "lang",
         }
         told = {
             name: getattr(self, name) for name in (row.name for row in fields(self)) if name not in skipped
@@ -253,6 +258,7 @@ def _applied(base: Scenario, settings: Settings) -> Scenario:
         samples_ca=settings.file("samples_ca"),
         slo=_objectives(settings),
         junit=settings.text("junit"),
+        lang=settings.choice("lang", REPORT_LANGUAGES),
     )
     if (auth := settings.secret("samples_auth")) is not None:
         changes |= {"samples_auth_env": auth.env, "samples_auth_file": auth.file}

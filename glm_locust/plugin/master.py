@@ -91,7 +91,7 @@ class MasterSide:
                 run.expect(client.id)
         else:
             run.expect(LOCAL_WORKER)
-        self._stage = _Stage(judge, scenario.junit)
+        self._stage = _Stage(judge, scenario)
         self._stage.watch = gevent.spawn(self._guard(self._watch), run, self._stage)
         if self._director is not None:
             self._stage.play = gevent.spawn(self._guard(self._play), self._director, run, self._stage)
@@ -217,7 +217,12 @@ class MasterSide:
                 self._raise_code(ExitCode.INVALID)
                 return
             self._judge(run, stage, footer, self._delivery)
-            write_report(run.run_dir, junit=stage.junit, allow_lost_workers=self._delivery.allow_lost_workers)
+            write_report(
+                run.run_dir,
+                stage.scenario.lang,
+                junit=stage.scenario.junit,
+                allow_lost_workers=self._delivery.allow_lost_workers,
+            )
         finally:
             stage.finished.set()
             if run.workers and all(self._gone(worker) for worker in run.workers):
@@ -306,9 +311,9 @@ class MasterSide:
 class _Stage:
     """How far the present run has come."""
 
-    def __init__(self, judge: RunJudge, junit: str | None) -> None:
+    def __init__(self, judge: RunJudge, scenario: Scenario) -> None:
         self.judge = judge
-        self.junit = junit
+        self.scenario = scenario
         self.started_s = time.monotonic()
         self.completed = False
         self.refusal: str | None = None

@@ -43,7 +43,7 @@ class RunJudge:
         return overall(verdicts).exit_code if verdicts else None
 
 
-def write_report(run_dir: Path, *, junit: str | None = None, allow_lost_workers: bool = False) -> None:
+def write_report(run_dir: Path, lang: str, *, junit: str | None, allow_lost_workers: bool) -> None:
     """Write the report of a finished run and tell its verdicts.
 
     A failure is one line and leaves the run as it is.
@@ -51,7 +51,7 @@ def write_report(run_dir: Path, *, junit: str | None = None, allow_lost_workers:
     try:
         module = importlib.import_module("glm_locust.report")  # slow: numpy and Plotly
         report = module.write_report(
-            run_dir, junit=Path(junit) if junit else None, allow_lost_workers=allow_lost_workers
+            run_dir, lang, junit=Path(junit) if junit else None, allow_lost_workers=allow_lost_workers
         )
         for line in report.lines:
             say(one_line(line))

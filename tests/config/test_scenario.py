@@ -45,6 +45,7 @@ metrics = "http://gpu-1:8000/metrics"
 samples_auth_env = "SAMPLES"
 samples_ca = "samples.pem"
 junit = "junit.xml"
+lang = "zh"
 
 [slo]
 objectives = ["ttft p95 < 2 s", "web: failures < 1 %"]
@@ -132,6 +133,7 @@ def test_every_key_arrives(tmp_path):
         samples_ca=str(tmp_path / "samples.pem"),
         slo=("ttft p95 < 2 s", "web: failures < 1 %"),
         junit="junit.xml",
+        lang="zh",
     )
     assert scenario.paths == ("api", "web", "web-jupyter")
 
@@ -199,6 +201,7 @@ BAD = [
     ("image_size = 9000", "image_size: expected 128 to 4096 pixels, got 9000"),
     ("image_format = 'webp'", 'image_format: expected png or jpeg, got "webp"'),
     ("design = 'block'", 'design: expected blocks or mixed, got "block", did you mean blocks?'),
+    ("lang = 'cn'", 'lang: expected en or zh, got "cn"'),
     ("slo = 1", "slo: expected a text or a list of texts"),
     ("slo = []", "slo: expected a text or a list of texts"),
     ("slo = ['ttft p95 < 2']", f"slo: expected a unit: s, ms, us or min\n  ttft p95 < 2\n{' ' * 15}^"),
@@ -394,6 +397,7 @@ def test_options_are_the_keys_of_a_scenario():
     values |= {
         "samples_auth_file": None,
         "slo": ["failures < 1 %"],
+        "lang": "zh",
         "api_key_env": "A",
         "api_key_file": None,
         "jupyter_token_env": "B",

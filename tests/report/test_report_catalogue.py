@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from glm_locust.config.scenario import REPORT_LANGUAGES
 from glm_locust.errors import ConfigError
 from glm_locust.layers import Layer
 from glm_locust.records import ErrorKind
@@ -36,6 +37,7 @@ NAMED_BY_DATA = (
     "rests.",
     "stamps.",
     "ruling.",
+    "change.",
     "banner.slo_",
     "source.",
 )
@@ -141,6 +143,10 @@ def test_a_text_from_outside_is_never_a_template() -> None:
     words = catalogue("en")
     assert words.text("meta.run", run_id="{seed} {0}") == "Run {seed} {0}"
     assert words.name("path", "{path}") == "{path}"
+
+
+def test_what_a_scenario_may_ask_for_is_there() -> None:
+    assert set(REPORT_LANGUAGES) == set(languages())
 
 
 def test_no_other_language() -> None:
