@@ -17,8 +17,10 @@ _LONGEST_TAG = 200
 _MOST_TAGS = 20
 """So many closing tags at the end of a text are looked behind; each costs a copy of the text."""
 _PLEADING = re.compile(
-    r"\bplease\b|api.?key|\brequired\b|\bupload|\bfirst\b|\bcleared?\b|\bsaved?\b"
-    r"|请|需要|上传|已清|已保存",
+    r"\bplease (add|enter|type|provide|upload|select|choose|insert|set|log|wait|fill)"
+    r"|^(add|enter|type|provide|upload|select|choose|insert) (a|an|the|your|some)\b"
+    r"|api.?key|\b(upload(ed)?|cleared|saved|copied|loaded) success"
+    r"|请先?(输入|上传|选择|填写|提供|登录|设置)|成功[!！。]?$",
     re.IGNORECASE,
 )
 _SHORT = 160
