@@ -345,6 +345,22 @@ RULINGS: list[tuple[str, str, list[RequestRecord], Ruling, Reason | None, float 
     ("few failures", "failures < 1 %", [*[record()] * 200, *failed()], Ruling.PASS, None, 1 / 201),
     ("many failures", "failures < 1 %", [*[record()] * 50, *failed(2)], Ruling.FAIL, None, 2 / 52),
     ("none, but of too few", "failures < 1 %", [record()] * 99, Ruling.INVALID, Reason.TOO_FEW, 0.0),
+    (
+        "one request never decides a share",
+        "failures < 1 %",
+        [*[record()] * 50, *failed()],
+        Ruling.INVALID,
+        Reason.TOO_FEW,
+        1 / 51,
+    ),
+    (
+        "nor that of goodput",
+        "goodput(ttft < 2 s) > 95 %",
+        [*fast[:14], *slow],
+        Ruling.INVALID,
+        Reason.TOO_FEW,
+        14 / 15,
+    ),
     ("all failed: no need of more", "failures < 1 %", failed(3), Ruling.FAIL, None, 1.0),
     (
         "cancelled ones are no failures",
@@ -384,7 +400,7 @@ RULINGS: list[tuple[str, str, list[RequestRecord], Ruling, Reason | None, float 
     (
         "every gap must hold",
         "goodput(itl < 60 ms) > 50 %",
-        [record(gaps_us=(50_000, 70_000))],
+        [record(gaps_us=(50_000, 70_000))] * 2,
         Ruling.FAIL,
         None,
         0.0,

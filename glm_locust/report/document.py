@@ -108,6 +108,11 @@ class Document:
     sections: tuple[Section, ...]
     footer: str
 
+    @property
+    def stop(self) -> str:
+        """What ends a sentence in this language."""
+        return "。" if self.language == "zh" else "."
+
 
 def text(value: str, tone: str = "") -> Cell:
     """A cell of words."""

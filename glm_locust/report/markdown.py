@@ -12,7 +12,10 @@ def markdown(document: Document) -> str:
     parts = [
         f"# {escape(document.title)}",
         escape(document.subtitle),
-        *(f"> **{escape(banner.title)}.** {escape(banner.text)}" for banner in document.banners),
+        *(
+            f"> **{escape(banner.title)}{document.stop}** {escape(banner.text)}"
+            for banner in document.banners
+        ),
         " ".join(f"**{escape(sentence)}**" for sentence in document.verdict),
     ]
     for section in document.sections:

@@ -242,12 +242,16 @@ class _Hearing:
                 measured = math.fsum(values) / loaded_s
             case FailureShare() | Goodput():
                 measured = _mean(values)
-        if not objective.comparison.holds(measured, objective.limit):
-            return _Part(Ruling.FAIL, measured, n)
-        # A share that is missed by few requests is missed; that it is met takes enough of them.
-        if n < objective.needed:
+        holds = objective.comparison.holds(measured, objective.limit)
+        if n < objective.needed and (holds or self._decided_by_one(values)):
             return _Part(Ruling.INVALID, measured, n, Reason.TOO_FEW)
-        return _Part(Ruling.PASS, measured, n)
+        return _Part(Ruling.PASS if holds else Ruling.FAIL, measured, n)
+
+    def _decided_by_one(self, values: Sequence[float]) -> bool:
+        """Whether a missed share would be met had one request ended otherwise."""
+        comparison = self.objective.comparison
+        otherwise = math.fsum(values) + (-1 if comparison.downwards else 1)
+        return comparison.holds(otherwise / len(values), self.objective.limit)
 
     def _values_of(self, metric: str, record: RequestRecord) -> tuple[float, ...]:
         values = METRICS[metric].formula(record)

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from reporting import reported
-from synthetic_run import Recipe
+from synthetic_run import Recipe, make, write
 from test_report_pages import hostile
+
+from glm_locust.regression import parse_condition
+from glm_locust.report.diff import write_diff
 
 pytestmark = pytest.mark.browser
 
@@ -32,7 +35,14 @@ def browser() -> Iterator[Browser]:
 class Visit:
     """An opened report, and everything it said or asked for."""
 
-    def __init__(self, browser: Browser, directory: Path, width: int = 1400, scheme: str = "light") -> None:
+    def __init__(
+        self,
+        browser: Browser,
+        directory: Path,
+        width: int = 1400,
+        scheme: str = "light",
+        name: str = "report.html",
+    ) -> None:
         self.said: list[str] = []
         self.asked: list[str] = []
         self.page: Page = browser.new_page(
@@ -43,7 +53,7 @@ class Visit:
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
         self.page.on("request", lambda request: self.asked.append(request.url))
-        self.url = (directory / "report.html").as_uri()
+        self.url = (directory / name).as_uri()
         self.page.goto(self.url)
         expect(self.page.locator(".plot:not(:has(svg.main-svg))")).to_have_count(0)
 
@@ -104,4 +114,19 @@ def test_hostile_words_run_nothing(browser: Browser, tmp_path: Path) -> None:
 def test_a_report_without_charts_has_no_script_error(browser: Browser, tmp_path: Path) -> None:
     visit = Visit(browser, reported(tmp_path, Recipe(repeats=0, warmup=0)))
     assert visit.said == []
+    visit.page.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1400, "light")])
+def test_a_comparison_of_two_runs_is_drawn(browser: Browser, tmp_path: Path, width: int, scheme: str) -> None:
+    base, new = (
+        write(make(Recipe(paths=("api", "web"), tasks=("ocr", "chart"), seed=seed)), tmp_path / str(seed))
+        for seed in (1, 2)
+    )
+    write_diff(base, new, lang="zh", conditions=[parse_condition("ttft p50 > +10 %")])
+    visit = Visit(browser, new, width, scheme, "diff.html")
+    assert visit.said == []
+    assert visit.asked == [visit.url]
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert visit.page.locator(".plot .scatterlayer .trace").count() == 2
     visit.page.close()
