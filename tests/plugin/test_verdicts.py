@@ -73,14 +73,18 @@ def test_the_verdict_is_the_exit_code_and_is_told(
     assert cases(team) == {text: tags[text] for text in texts}
 
 
-def test_failed_requests_do_not_fail_a_run_that_meets_its_objectives(team: Team) -> None:
-    started(team, EASY)
+@pytest.mark.parametrize(("texts", "code"), [([EASY], 0), ([], 1)], ids=["objectives met", "none given"])
+def test_failed_requests_fail_a_run_only_where_no_objective_is_given(
+    team: Team, texts: list[str], code: int
+) -> None:
+    started(team, *texts)
     team.kill("server", signal.SIGKILL)
     (run_dir,) = team.run_dirs
     until(lambda: '"outcome":"failed"' in (run_dir / "run.jsonl").read_text(), "requests fail")
     team.kill("master", signal.SIGTERM)
-    assert team.code() == 0, team.said()
+    assert team.code() == code, team.said()
     assert summary(team)["counts"]["failed"] > 0
+    assert list(cases(team)) == texts
 
 
 REFUSED = [
