@@ -50,7 +50,8 @@ def test_the_app_is_answered(
         if way != "direct":
             apps = [replace(app, turns=1) for app in apps]
         results[cell] = Asker(apps, served.way(way), model, nonce())
-    assert results[cell].complaints(app.page) == []
+    complaints = results[cell].complaints(app.page)
+    assert not complaints, "; ".join(complaints)
 
 
 @pytest.mark.parametrize("version", WANTED, indirect=True, scope="module")
