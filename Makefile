@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # --no-compile: most of what is installed is never imported.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
-DEMO_ARGS ?= --repeats 10 --levels 1,4
+DEMO_ARGS ?= --repeats 10 --levels 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench clean
@@ -14,7 +14,7 @@ DEMO_ARGS ?= --repeats 10 --levels 1,4
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
-demo: $(VENV)/.demo ## compare Web and API on an embedded, simulated deployment (about 4 minutes)
+demo: $(VENV)/.demo ## compare Web and API on an embedded, simulated deployment (under 5 minutes on a quiet machine)
 	$(BIN)/glm-locust compare $(DEMO_ARGS)
 
 test: $(VENV)/.dev ## everything CI runs: lint, types, import contracts, all tests
