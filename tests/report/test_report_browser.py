@@ -87,7 +87,7 @@ def test_charts_follow_the_colour_scheme(browser: Browser, plain: Path) -> None:
     label = visit.page.locator(".plot .xtick text").first
     light = label.evaluate("(text) => getComputedStyle(text).fill")
     visit.page.emulate_media(color_scheme="dark")
-    expect(label).not_to_have_css("fill", light)
+    expect(label).not_to_have_css("fill", light, timeout=60_000)
     visit.page.close()
 
 
