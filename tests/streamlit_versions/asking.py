@@ -1,6 +1,7 @@
 """Asks the gallery's apps and compares with what the model server itself says it answered."""
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -158,16 +159,22 @@ class Asker:
 def ask(app: App, way: Way, model: Model, nonce: str) -> list[Answered]:
     """Ask one app a few questions, one after the other, as one user."""
     client = StreamlitClient(way.target(app))
-    found = []
     try:
         client.check(app.images)
-        for turn in range(app.turns):
-            # Unique: the model server's log knows a question by its text.
-            question = f"What do you think of number {turn} of {app.page}, {nonce}?"
-            found.append(asked(app, client, model, question))
+        return [asked(app, client, model, question) for question in _questions(app, model, nonce)]
     finally:
         client.close()
-    return found
+
+
+def _questions(app: App, model: Model, nonce: str) -> list[str]:
+    """Unique, since the model server's log knows a question by its text; no two with the same answer."""
+    found: dict[str, str] = {}
+    for number in itertools.count():
+        question = f"What do you think of number {number} of {app.page}, {nonce}?"
+        found.setdefault(model.answer(question), question)
+        if len(found) == app.turns:
+            return list(found.values())
+    raise AssertionError("counting has no end")
 
 
 def asked(app: App, client: StreamlitClient, model: Model, question: str) -> Answered:

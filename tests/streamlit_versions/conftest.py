@@ -1,8 +1,10 @@
 """Versions of Streamlit as fixtures, and the table of what passed at the end of the run."""
 
+import contextlib
+import functools
 import os
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from glm_locust.testbed.presets import MODEL
 from tests.setup.streamlit_envs import Environment, MissingError, environment
 from tests.streamlit_versions.asking import Asker, Model, Way
 from tests.streamlit_versions.gallery import KEY, KEY_ENV, gallery_server
-from tests.users.pages import Jupyter, PageServer, jupyter_server
+from tests.users.pages import Jupyter, jupyter_server
 
 COOKIE_ENV = "GALLERY_JUPYTER_COOKIE"
 BASE_PATH = "some/deep/path"
@@ -25,33 +27,42 @@ class Served:
 
     def __init__(self, env: Environment, workdir: Path, model_url: str, jupyter: Jupyter) -> None:
         self.env = env
-        self.direct = gallery_server(workdir, model_url, MODEL, python=env.python)
-        self._base_path = gallery_server(workdir, model_url, MODEL, python=env.python, base_path=BASE_PATH)
+        self._make = functools.partial(gallery_server, workdir, model_url, MODEL, python=env.python)
+        self._server = self._make()
         self._jupyter = jupyter
-        self._started: list[PageServer] = []
+        self._server.start()
 
-    def way(self, name: str) -> Way:
-        if name == "base path":
-            return Way(self._running(self._base_path).url)
-        server = self._running(self.direct)
-        if name == "direct":
-            return Way(server.url)
-        url = self._jupyter.page(server)
-        if name == "Jupyter, token":
-            return Way(url, token=Secret(file=str(self._jupyter.token_file)))
-        cookie, value = self._jupyter.login_cookie()
-        os.environ[COOKIE_ENV] = value
-        return Way(url, cookies={cookie: Secret(env=COOKIE_ENV)})
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    @property
+    def direct(self) -> Way:
+        return Way(self._server.url)
+
+    @contextlib.contextmanager
+    def open(self, way: str) -> Iterator[Way]:
+        """One of the ways, for as long as the block lasts."""
+        if way == "direct":
+            yield self.direct
+        elif way == "base path":
+            server = self._make(base_path=BASE_PATH)
+            try:
+                server.start()
+                yield Way(server.url)
+            finally:
+                server.kill()
+        else:
+            url = self._jupyter.page(self._server)
+            if way == "Jupyter, token":
+                yield Way(url, token=Secret(file=str(self._jupyter.token_file)))
+            else:
+                cookie, value = self._jupyter.login_cookie()
+                os.environ[COOKIE_ENV] = value
+                yield Way(url, cookies={cookie: Secret(env=COOKIE_ENV)})
 
     def close(self) -> None:
-        for server in self._started:
-            server.kill()
-
-    def _running(self, server: PageServer) -> PageServer:
-        if server not in self._started:
-            self._started.append(server)
-            server.start()
-        return server
+        self._server.kill()
 
 
 @pytest.fixture(scope="module")
@@ -76,24 +87,45 @@ def model(testbed: Testbed) -> Model:
     return Model(testbed)
 
 
-@pytest.fixture(scope="module")
+@functools.cache
+def _environment(version: str) -> Environment | str:
+    """The environment, or why there is none: tried once in a run."""
+    try:
+        return environment(version)
+    except MissingError as error:
+        return f"Streamlit {version} could not be installed: {error}"
+
+
+@pytest.fixture
 def version(request: pytest.FixtureRequest) -> Environment:
     """The environment of the version that the test's parameter names."""
-    try:
-        return environment(request.param)
-    except MissingError as error:
-        told = f"Streamlit {request.param} could not be installed: {error}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(told)
-        pytest.skip(told)
+    found = _environment(request.param)
+    if isinstance(found, Environment):
+        return found
+    if os.environ.get("CI") == "true":
+        pytest.fail(found)
+    pytest.skip(found)
 
 
 @pytest.fixture(scope="module")
-def served(version: Environment, workdir: Path, testbed: Testbed, jupyter: Jupyter) -> Iterator[Served]:
+def serve(workdir: Path, testbed: Testbed, jupyter: Jupyter) -> Iterator[Callable[[Environment], Served]]:
+    """The running gallery of a version; each is started once and ends with the module."""
     os.environ[KEY_ENV] = KEY
-    gallery = Served(version, workdir, testbed.api_url, jupyter)
-    yield gallery
-    gallery.close()
+    running: dict[str, Served] = {}
+
+    def served(env: Environment) -> Served:
+        if env.version not in running:
+            running[env.version] = Served(env, workdir, testbed.api_url, jupyter)
+        return running[env.version]
+
+    yield served
+    for gallery in running.values():
+        gallery.close()
+
+
+@pytest.fixture
+def served(version: Environment, serve: Callable[[Environment], Served]) -> Served:
+    return serve(version)
 
 
 @pytest.fixture(scope="session")

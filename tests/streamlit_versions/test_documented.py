@@ -38,7 +38,7 @@ def test_there_are_examples_of_both_kinds() -> None:
     assert {language for _, _, language, _ in EXAMPLES} == {"toml", "python"}
 
 
-@pytest.mark.parametrize("version", [NEWEST], indirect=True, scope="module")
+@pytest.mark.parametrize("version", [NEWEST], indirect=True)
 @pytest.mark.parametrize(
     ("page", "column", "language", "code"),
     EXAMPLES,
@@ -52,7 +52,7 @@ def test_an_example_works(
         app = replace(app, asked=lambda question: (question,))
     elif column == "B":
         app = replace(app, asked=lambda question: (f"{question} (B)",))
-    client = StreamlitClient(served.way("direct").target(app))
+    client = StreamlitClient(served.direct.target(app))
     try:
         client.check(app.images)
         assert asked(app, client, model, "What do the documents say?").complaint() is None

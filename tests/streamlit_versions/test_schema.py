@@ -38,7 +38,7 @@ def real_name(message: str) -> str:
     return OTHER_NAMES.get(message, message)
 
 
-@pytest.mark.parametrize("version", WANTED, indirect=True, scope="module")
+@pytest.mark.parametrize("version", WANTED, indirect=True)
 def test_a_field_that_is_there_is_as_we_say(version: Environment) -> None:
     installed = descriptors(version)
     wrong, seen = [], 0
@@ -64,7 +64,7 @@ def test_a_field_that_is_there_is_as_we_say(version: Environment) -> None:
     assert seen > 200
 
 
-@pytest.mark.parametrize("version", WANTED, indirect=True, scope="module")
+@pytest.mark.parametrize("version", WANTED, indirect=True)
 def test_no_number_of_ours_means_something_else(version: Environment) -> None:
     installed = descriptors(version)
     wrong = []

@@ -40,7 +40,7 @@ def only(answers: list[Answered]) -> Answered:
     return answer
 
 
-@pytest.mark.parametrize(("version", "way", "app"), CELLS, indirect=["version"], scope="module")
+@pytest.mark.parametrize(("version", "way", "app"), CELLS, indirect=["version"])
 def test_the_app_is_answered(
     served: Served, model: Model, results: dict[tuple[str, str], Asker], way: str, app: App
 ) -> None:
@@ -49,12 +49,13 @@ def test_the_app_is_answered(
         apps = [app for app in APPS if app.since <= served.env.number]
         if way != "direct":
             apps = [replace(app, turns=1) for app in apps]
-        results[cell] = Asker(apps, served.way(way), model, nonce())
+        with served.open(way) as open_way:
+            results[cell] = Asker(apps, open_way, model, nonce())
     complaints = results[cell].complaints(app.page)
     assert not complaints, "; ".join(complaints)
 
 
-@pytest.mark.parametrize("version", WANTED, indirect=True, scope="module")
+@pytest.mark.parametrize("version", WANTED, indirect=True)
 class TestEachVersion:
     def test_settings_reach_the_app(self, served: Served, model: Model) -> None:
         values = {
@@ -69,7 +70,7 @@ class TestEachVersion:
             "Day": "2026-02-03",
         }
         app = replace(BY_PAGE["settings"], choices={"values": values})
-        client = StreamlitClient(served.way("direct").target(app))
+        client = StreamlitClient(served.direct.target(app))
         for _ in range(2):
             answer = asked(app, client, model, f"What is {nonce()}?")
             assert answer.complaint() is None
@@ -87,12 +88,12 @@ class TestEachVersion:
             shown=lambda answer: f"(long) {answer}",
             turns=1,
         )
-        only(ask(app, served.way("direct"), model, nonce()))
+        only(ask(app, served.direct, model, nonce()))
 
     def test_a_lost_connection_is_resumed(self, served: Served, model: Model) -> None:
-        direct = served.way("direct")
+        direct = served.direct
         app = BY_PAGE["chat_placeholder"]
-        with relay_to(served.direct.port) as relay:
+        with relay_to(served.port) as relay:
             client = StreamlitClient(replace(direct, url=relay.url).target(app))
             first = asked(app, client, model, f"Before {nonce()}?")
             relay.cut()
@@ -105,7 +106,7 @@ class TestEachVersion:
 
     def test_long_messages_that_old_servers_only_refer_to(self, served: Served, model: Model) -> None:
         app = BY_PAGE["chat_placeholder"]
-        client = StreamlitClient(served.way("direct").target(app))
+        client = StreamlitClient(served.direct.target(app))
         session: Any = client.session
         receive, kinds = session.receive, []
 
@@ -114,7 +115,7 @@ class TestEachVersion:
             return receive(data)
 
         session.receive = listen
-        long = f"{nonce()} " * 1500
+        long = nonce() + " and so on" * 1300
         for question in (long, f"Second {nonce()}?", f"Third {nonce()}?", f"Fourth {nonce()}?"):
             answer = asked(app, client, model, question)
             assert answer.complaint() is None
