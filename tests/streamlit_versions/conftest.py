@@ -12,7 +12,7 @@ import pytest
 from glm_locust.config import Secret
 from glm_locust.testbed.launcher import Testbed
 from glm_locust.testbed.presets import MODEL
-from tests.setup.streamlit_envs import Environment, MissingError, environment
+from tests.setup.streamlit_envs import WANTED, Environment, MissingError, environment
 from tests.streamlit_versions.asking import Asker, Model, Way
 from tests.streamlit_versions.gallery import KEY, KEY_ENV, gallery_server
 from tests.users.pages import Jupyter, jupyter_server
@@ -96,15 +96,25 @@ def _environment(version: str) -> Environment | str:
         return f"Streamlit {version} could not be installed: {error}"
 
 
-@pytest.fixture
-def version(request: pytest.FixtureRequest) -> Environment:
-    """The environment of the version that the test's parameter names."""
-    found = _environment(request.param)
+def _or_left_out(version: str) -> Environment:
+    found = _environment(version)
     if isinstance(found, Environment):
         return found
     if os.environ.get("CI") == "true":
         pytest.fail(found)
     pytest.skip(found)
+
+
+@pytest.fixture
+def version(request: pytest.FixtureRequest) -> Environment:
+    """The environment of the version that the test's parameter names."""
+    return _or_left_out(request.param)
+
+
+@pytest.fixture
+def environments() -> list[Environment]:
+    """Those of all versions."""
+    return [_or_left_out(version) for version in WANTED]
 
 
 @pytest.fixture(scope="module")

@@ -78,12 +78,10 @@ def test_no_number_of_ours_means_something_else(version: Environment) -> None:
     assert wrong == []
 
 
-def test_every_field_of_ours_is_in_some_version() -> None:
-    from tests.setup.streamlit_envs import environment
-
+def test_every_field_of_ours_is_in_some_version(environments: list[Environment]) -> None:
     known: dict[str, set[str]] = {}
-    for version in WANTED:
-        for message, fields in descriptors(environment(version)).items():
+    for env in environments:
+        for message, fields in descriptors(env).items():
             known.setdefault(message, set()).update(fields)
     missing = [
         f"{message}.{field.name}"
