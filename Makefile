@@ -19,9 +19,7 @@ demo: $(VENV)/.demo ## compare Web and API on an embedded, simulated deployment 
 
 test: $(VENV)/.dev ## everything CI runs: lint, types, import contracts, all tests
 	$(BIN)/python tests/prepare.py
-	$(BIN)/python -m tests.setup.streamlit_envs
-	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m tests.suites $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

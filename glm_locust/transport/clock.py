@@ -2,8 +2,20 @@
 
 import time
 
-ANCHOR_WALL_NS = time.time_ns()
-ANCHOR_PERF_NS = time.perf_counter_ns()
+
+def _anchor() -> tuple[int, int]:
+    """(wall, monotonic) of one instant: of several readings the one least disturbed by the scheduler."""
+    readings = []
+    for _ in range(20):
+        before = time.perf_counter_ns()
+        wall = time.time_ns()
+        after = time.perf_counter_ns()
+        readings.append((after - before, wall, (before + after) // 2))
+    _, wall, middle = min(readings)
+    return wall, middle
+
+
+ANCHOR_WALL_NS, ANCHOR_PERF_NS = _anchor()
 _OFFSET_NS = ANCHOR_WALL_NS - ANCHOR_PERF_NS
 
 

@@ -189,8 +189,8 @@ class StreamlitClient:
         except BROKEN:
             self._drop()
             self._untold_break = True
-        left_s = (until_ns - now_ns()) / 1e9
-        if left_s > 0:
+        # gevent counts from the loop's last look at the clock, so it may wake us too soon.
+        while (left_s := (until_ns - now_ns()) / 1e9) > 0:
             gevent.sleep(left_s)
 
     def close(self) -> None:

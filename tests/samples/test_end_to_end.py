@@ -15,7 +15,7 @@ from tests.samples.throttled import FULL_MHZ, HELD_MHZ, Plan, findings, play, sc
 pytestmark = [pytest.mark.servers, pytest.mark.compiler]
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
-PLAN = Plan(repeats=16)
+PLAN = Plan(repeats=16, effect=3.0)
 EDGE_S = 0.12
 """Two polls of the clock: nearer to a change a window may see either side."""
 
