@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import warnings
 
 import gevent.monkey
 import pytest
@@ -28,7 +29,9 @@ def pytest_configure(config: pytest.Config) -> None:
     The exporter's own tests run without that when they are asked for alone, as `tests/suites.py` does.
     """
     if not all("tests/exporter" in argument for argument in config.args):
-        gevent.monkey.patch_all()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", gevent.monkey.MonkeyPatchWarning)
+            gevent.monkey.patch_all()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -15,7 +15,8 @@ from tests.samples.throttled import FULL_MHZ, HELD_MHZ, Plan, findings, play, sc
 pytestmark = [pytest.mark.servers, pytest.mark.compiler]
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
-PLAN = Plan(repeats=16, effect=3.0)
+PLAN = Plan(repeats=24, effect=2.0, least_s=3.0, held_s=2.0, full_s=2.0)
+"""Plain to see: this is about the wiring. What small effects need, benchmarks/correlation.py measures."""
 EDGE_S = 0.12
 """Two polls of the clock: nearer to a change a window may see either side."""
 

@@ -37,6 +37,10 @@ class Plan:
     effect: float = 1.4
     """The engine's durations while throttled, over those otherwise; 1: no effect."""
     users: int = 3
+    held_s: float = 3.0
+    full_s: float = 6.0
+    """How long the clock is held and left alone on average, beyond `least_s`."""
+    least_s: float = 1.0
     seed: int = 1
     workers: int = 1
 
@@ -46,12 +50,12 @@ HORIZON_S = 900.0
 
 
 def schedule(plan: Plan, began_s: float) -> list[tuple[float, bool]]:
-    """(time, throttled from then on), irregular, about a third of the time throttled."""
+    """(time, throttled from then on), irregular."""
     rng = np.random.default_rng(plan.seed)
     at, held, found = began_s, False, []
     while at < began_s + HORIZON_S:
         found.append((at, held))
-        at += 1.0 + rng.exponential(3.0 if held else 6.0)
+        at += plan.least_s + rng.exponential(plan.held_s if held else plan.full_s)
         held = not held
     return found
 
