@@ -2,9 +2,13 @@
 
 Strata are what both paths were asked alike: one task at one load. Within a stratum the difference is
 that of the two quantiles; over several strata it is the mean of their differences, so that no task
-weighs more because it is slower or was asked more often. Requests are drawn anew per stratum and path
-and, where every block holds enough of them, per block: what differs between blocks is then not taken for
-noise between requests.
+weighs more because it is slower or was asked more often.
+
+A machine has better and worse minutes, and all requests of a minute share them: taken for independent,
+they would claim differences that the next run does not show. So whole rounds are drawn (in a round every
+path has its turn), the same ones for both sides and all tasks: what differs between rounds cancels where
+it hit both paths, and widens the interval where it hit one. Where a run has too few rounds, requests are
+drawn one by one, and the interval knows nothing of such minutes.
 """
 
 import math
@@ -16,28 +20,32 @@ import numpy as np
 import numpy.typing as npt
 
 from glm_locust.metrics import enough_for
+from glm_locust.metrics.student import critical_value
 
 DRAWS = 2000
 """Resamples behind an interval."""
 CONFIDENCE = 0.95
 SMALLEST_N = 5
 """Fewest requests per stratum and path for an interval: resampling fewer says little of the spread."""
-SMALLEST_BLOCK = 10
-"""Fewest requests per block to resample within blocks; m of them show only (m - 1)/m of the variance."""
+FEWEST_ROUNDS = 4
+"""Fewest rounds to draw rounds instead of requests."""
 
 _WORK = 20_000_000
 """Values drawn per sample at most, but never fewer than a quarter of the draws."""
 _CHUNK = 1_000_000
+
+_NORMAL = 1.959964
+"""What Student's value comes to with many rounds."""
 
 _Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One metric of one path in one stratum; `blocks` (if given) is as long as `values`."""
+    """One metric of one path in one stratum, and in which round each value was measured, where known."""
 
     values: Sequence[float]
-    blocks: Sequence[int | None] = ()
+    rounds: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,8 @@ class Estimate:
     n: int
     value: float
     draws: _Floats | None = field(repr=False, compare=False)
+    by_rounds: bool = False
+    """Whether rounds were drawn, not requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +102,17 @@ class Difference:
     """difference / base, as a share; None where the base is not positive."""
     draws: _Floats | None = field(repr=False, compare=False)
     """The resampled differences, for `contrast`."""
+    by_rounds: bool
+    """Whether the interval holds what differs from round to round."""
 
 
-def estimate(sample: Sample, quantile: float = 0.5, *, key: str = "", seed: int = 0) -> Estimate | None:
+def estimate(
+    sample: Sample, quantile: float = 0.5, *, key: str = "", load: str = "", seed: int = 0
+) -> Estimate | None:
     """The sample's quantile and its resamples; None where n is too small to print it.
 
-    The same values, `key` and `seed` always draw the same; give every sample a key of its own.
+    The same values, `key` and `seed` always draw the same; give every sample a key of its own. Samples
+    of one `load` were measured in the same rounds.
     """
     n = len(sample.values)
     if not enough_for(quantile, n):
@@ -105,9 +120,15 @@ def estimate(sample: Sample, quantile: float = 0.5, *, key: str = "", seed: int 
     value = float(np.quantile(sample.values, quantile))
     if n < SMALLEST_N:
         return Estimate(quantile, n, value, None)
-    rng = np.random.default_rng([seed, zlib.crc32(key.encode())])
     draws = max(DRAWS // 4, min(DRAWS, _WORK // n))
-    return Estimate(quantile, n, value, _resampled(sample, quantile, draws, rng))
+    values = np.asarray(sample.values, dtype=np.float64)
+    rounds = len(set(sample.rounds))
+    if rounds >= FEWEST_ROUNDS:
+        rng = np.random.default_rng([seed, rounds, zlib.crc32(load.encode())])
+        drawn = _by_rounds(values, np.asarray(sample.rounds), quantile, draws, rng)
+        return Estimate(quantile, n, value, value + (drawn - value) * _widening(rounds), by_rounds=True)
+    rng = np.random.default_rng([seed, zlib.crc32(key.encode())])
+    return Estimate(quantile, n, value, _by_requests(values, quantile, draws, rng))
 
 
 def difference(strata: Sequence[Stratum], *, confidence: float = CONFIDENCE) -> Difference | None:
@@ -136,6 +157,7 @@ def difference(strata: Sequence[Stratum], *, confidence: float = CONFIDENCE) -> 
         difference=_interval(path - base, draws, confidence),
         ratio=_interval((path - base) / base, shares, confidence) if base > 0 else None,
         draws=draws,
+        by_rounds=all(one.by_rounds for one in (*paths, *bases)),
     )
 
 
@@ -172,9 +194,7 @@ def _interval(value: float, draws: _Floats | None, confidence: float) -> Interva
     return Interval(value, float(low), float(high))
 
 
-def _resampled(sample: Sample, quantile: float, draws: int, rng: np.random.Generator) -> _Floats:
-    values = np.asarray(sample.values, dtype=np.float64)
-    groups = _groups(sample, values)
+def _by_requests(values: _Floats, quantile: float, draws: int, rng: np.random.Generator) -> _Floats:
     position = quantile * (len(values) - 1)
     below = math.floor(position)
     above = min(below + 1, len(values) - 1)
@@ -182,18 +202,38 @@ def _resampled(sample: Sample, quantile: float, draws: int, rng: np.random.Gener
     step = max(1, _CHUNK // len(values))
     for start in range(0, draws, step):
         rows = min(step, draws - start)
-        drawn = [group[rng.integers(0, len(group), (rows, len(group)))] for group in groups]
+        drawn = values[rng.integers(0, len(values), (rows, len(values)))]
         # np.quantile does the same, five times slower.
-        ranked = np.partition(np.concatenate(drawn, axis=1), (below, above), axis=1)
+        ranked = np.partition(drawn, (below, above), axis=1)
         out[start : start + rows] = ranked[:, below] + (ranked[:, above] - ranked[:, below]) * (
             position - below
         )
     return out
 
 
-def _groups(sample: Sample, values: _Floats) -> list[_Floats]:
-    if not sample.blocks or None in sample.blocks:
-        return [values]
-    blocks = np.asarray(sample.blocks)
-    groups = [values[blocks == block] for block in np.unique(blocks)]
-    return groups if min(map(len, groups)) >= SMALLEST_BLOCK else [values]
+def _by_rounds(
+    values: _Floats, rounds: npt.NDArray[np.int64], quantile: float, draws: int, rng: np.random.Generator
+) -> _Floats:
+    """As many rounds as there are, drawn anew; every value counts as often as its round was drawn."""
+    known, place = np.unique(rounds, return_inverse=True)
+    order = np.argsort(values)
+    ranked, place = values[order], place[order]
+    out = np.empty(draws)
+    step = max(1, _CHUNK // len(values))
+    for start in range(0, draws, step):
+        rows = min(step, draws - start)
+        picks = rng.integers(0, len(known), (rows, len(known)))
+        times = np.stack([np.count_nonzero(picks == number, axis=1) for number in range(len(known))], axis=1)
+        reached = np.cumsum(times[:, place], axis=1)
+        position = quantile * (reached[:, -1] - 1)
+        below = np.floor(position).astype(np.int64)
+        low = ranked[np.argmax(reached > below[:, None], axis=1)]
+        high = ranked[np.argmax(reached > np.minimum(below + 1, reached[:, -1] - 1)[:, None], axis=1)]
+        out[start : start + rows] = low + (high - low) * (position - below)
+    return out
+
+
+def _widening(rounds: int) -> float:
+    """What a bootstrap of so few rounds lacks: 1/m of their variance, and the tails of Student's t."""
+    student = critical_value(CONFIDENCE, rounds - 1)
+    return student / _NORMAL * math.sqrt(rounds / (rounds - 1))

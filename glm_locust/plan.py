@@ -16,7 +16,7 @@ from glm_locust.records import PathId, Phase
 DESIGNS = ("blocks", "mixed")
 """blocks: one path at a time. mixed: all paths at once."""
 
-MAX_ROUNDS = 5
+MAX_ROUNDS = 10
 ROUND_QUESTIONS_PER_USER = 4
 """A block is worth its ramp and drain when each of its users asks about this many questions."""
 
@@ -82,7 +82,9 @@ def make_plan(
         if design == "mixed":
             blocks.append(planner.mixed(level, range(count), web_share))
             continue
-        rounds = count * len(tasks) // (ROUND_QUESTIONS_PER_USER * level)
+        # One user has no ramp and no drain.
+        per_user = ROUND_QUESTIONS_PER_USER if level > 1 else 1
+        rounds = count * len(tasks) // (per_user * level)
         rounds = max(1, min(rounds, MAX_ROUNDS, count))
         edges = [count * i // rounds for i in range(rounds + 1)]
         for start, stop in itertools.pairwise(edges):

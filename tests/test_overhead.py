@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glm_locust.overhead import (
-    SMALLEST_BLOCK,
+    FEWEST_ROUNDS,
     SMALLEST_N,
     Difference,
     Interval,
@@ -168,31 +168,83 @@ def test_95_percent_intervals_of_p95_cover_the_truth_from_a_hundred_requests() -
     assert covered(runs, 0.95) >= FEWEST_COVERED
 
 
-def drifting(rng: np.random.Generator, blocks: int, size: int, drift: float) -> tuple[Pair, float]:
-    """Both paths in every block, each block slower than the last; and the true difference of medians."""
-    numbers = np.repeat(np.arange(blocks), size)
-    slow = numbers * drift
+def rounds_of(
+    rng: np.random.Generator, rounds: int, size: int, *, shared: float = 0.0, own: float = 0.0
+) -> Pair:
+    """Paths that differ by TRUE_EXTRA, in rounds that are slow for both alike and for each by itself."""
+    numbers = np.repeat(np.arange(rounds), size)
+    both = rng.normal(0, shared, rounds)
 
     def sample(extra: float) -> Sample:
-        return Sample((slow + rng.normal(1 + extra, 0.05, len(slow))).tolist(), numbers.tolist())
+        minutes = both + rng.normal(0, own, rounds)
+        return Sample(
+            (minutes[numbers] + rng.normal(1 + extra, 0.05, len(numbers))).tolist(), numbers.tolist()
+        )
 
-    return Pair(sample(TRUE_EXTRA), sample(0)), TRUE_EXTRA
-
-
-def test_drift_between_blocks_hides_no_difference_and_widens_no_interval() -> None:
-    rng = np.random.default_rng(11)
-    pairs = [drifting(rng, 5, SMALLEST_BLOCK, drift=0.5) for _ in range(RUNS)]
-    assert covered([([one], truth) for one, truth in pairs]) >= FEWEST_COVERED
-    one = pairs[0][0]
-    pooled = Pair(Sample(one.path.values), Sample(one.base.values))
-    within, without = of(one).difference, of(pooled).difference
-    assert (within.high or 0) - (within.low or 0) < ((without.high or 0) - (without.low or 0)) / 2
+    return Pair(sample(TRUE_EXTRA), sample(0))
 
 
-def test_blocks_with_few_requests_each_are_not_resampled_one_by_one() -> None:
+@pytest.mark.parametrize(
+    ("rounds", "shared", "own"),
+    [
+        pytest.param(FEWEST_ROUNDS, 0.0, 0.0, id="a machine that is always the same"),
+        pytest.param(5, 0.5, 0.0, id="minutes that are slow for both"),
+        pytest.param(5, 0.0, 0.1, id="few minutes, each slow for one path"),
+        pytest.param(10, 0.2, 0.1, id="more minutes of both kinds"),
+        pytest.param(40, 0.0, 0.1, id="a long run"),
+    ],
+)
+def test_intervals_hold_what_differs_from_round_to_round(rounds: int, shared: float, own: float) -> None:
+    rng = np.random.default_rng([11, rounds])
+    pairs = [rounds_of(rng, rounds, 5, shared=shared, own=own) for _ in range(RUNS)]
+    assert covered([([one], TRUE_EXTRA) for one in pairs]) >= FEWEST_COVERED
+
+
+def test_tasks_of_a_round_share_its_minute() -> None:
+    """Three tasks asked in the same slow minute are no three proofs that the path is slow."""
+    rng = np.random.default_rng(12)
+    runs = []
+    for _ in range(RUNS):
+        tasks = [rounds_of(rng, 6, 3) for _ in range(3)]
+        slow = {side: rng.normal(0, 0.2, 6) for side in ("path", "base")}
+        moved = [
+            Pair(
+                *(
+                    Sample(
+                        [
+                            value + slow[side][number]
+                            for value, number in zip(sample.values, sample.rounds, strict=True)
+                        ],
+                        sample.rounds,
+                    )
+                    for side, sample in (("path", pair.path), ("base", pair.base))
+                )
+            )
+            for pair in tasks
+        ]
+        runs.append((moved, TRUE_EXTRA))
+    assert covered(runs) >= FEWEST_COVERED
+
+
+def test_what_is_slow_for_both_in_a_round_widens_nothing() -> None:
     rng = np.random.default_rng(13)
-    pairs = [drifting(rng, 10, 2, drift=0.0) for _ in range(RUNS)]
-    assert covered([([one], truth) for one, truth in pairs]) >= FEWEST_COVERED
+
+    def width(got: Difference) -> float:
+        assert got.difference.low is not None
+        assert got.difference.high is not None
+        return got.difference.high - got.difference.low
+
+    pairs = [rounds_of(rng, 10, 10, shared=0.5) for _ in range(20)]
+    paired = [of(pair) for pair in pairs]
+    pooled = [of(Pair(Sample(pair.path.values), Sample(pair.base.values))) for pair in pairs]
+    assert all(one.by_rounds for one in paired)
+    assert not any(one.by_rounds for one in pooled)
+    assert np.median([width(one) for one in paired]) < np.median([width(one) for one in pooled]) / 2
+
+
+def test_too_few_rounds_are_not_drawn() -> None:
+    pair = rounds_of(np.random.default_rng(14), FEWEST_ROUNDS - 1, 10)
+    assert not of(pair).by_rounds
 
 
 def test_contrast_shows_growth_and_no_growth() -> None:

@@ -11,9 +11,9 @@ from enum import StrEnum
 
 from glm_locust.correlate.association import holm
 from glm_locust.metrics import METRICS, Better
+from glm_locust.metrics.student import critical_value, two_sided_p
 from glm_locust.overhead import Interval
 from glm_locust.regression.observations import Estimate, Observations, mean_of
-from glm_locust.regression.student import critical_value, two_sided_p
 from glm_locust.slo import FailureShare, MetricStatistic
 
 ERROR_RATE = 0.05

@@ -61,6 +61,7 @@ class Comparer:
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self._estimates: dict[tuple[CellKey, str, float], Estimate | None] = {}
+        self._rounds_of: dict[tuple[str, int | None], dict[int | None, int]] = {}
 
     def overhead(
         self, pair: Pair, metric: str, *, task: str | None = None, level: int | None = None
@@ -105,15 +106,33 @@ class Comparer:
     def _estimate(self, key: CellKey, metric: str, quantile: float) -> Estimate | None:
         name = (key, metric, quantile)
         if name not in self._estimates:
-            self._estimates[name] = estimate(self._sample(key, metric), quantile, key=repr(name))
+            self._estimates[name] = estimate(
+                self._sample(key, metric), quantile, key=repr(name), load=str(key.level)
+            )
         return self._estimates[name]
 
     def _sample(self, key: CellKey, metric: str) -> Sample:
         formula = METRICS[metric].formula
+        rounds = self._rounds(key.path, key.level)
         found = [
-            (value, record.block) for record in self._tally.cells[key].records for value in formula(record)
+            (value, rounds.get(record.block, 0))
+            for record in self._tally.cells[key].records
+            for value in formula(record)
         ]
-        return Sample([value for value, _ in found], [block for _, block in found])
+        return Sample([value for value, _ in found], [number for _, number in found])
+
+    def _rounds(self, path: str, level: int | None) -> dict[int | None, int]:
+        """Block -> round: the first blocks of all paths are the first round, and so on."""
+        if (path, level) not in self._rounds_of:
+            blocks = {
+                record.block
+                for key, cell in self._tally.cells.items()
+                if (key.path, key.level) == (path, level)
+                for record in cell.records
+                if record.block is not None
+            }
+            self._rounds_of[path, level] = {block: number for number, block in enumerate(sorted(blocks))}
+        return self._rounds_of[path, level]
 
 
 def overheads(

@@ -1,6 +1,6 @@
 """Times: by task beside the article's, what Web adds, by concurrency."""
 
-from glm_locust.overhead import Interval
+from glm_locust.overhead import FEWEST_ROUNDS, Interval
 from glm_locust.report import charts
 from glm_locust.report.analysis import Analysis
 from glm_locust.report.article import CLAIMED_RUNS_PER_TASK, CLAIMED_TIMES
@@ -100,12 +100,14 @@ def overhead(analysis: Analysis, words: Catalogue) -> Section:
     findings = analysis.findings
     first = findings.compared_on
     rows: list[Row] = []
+    by_rounds = True
     for pair in findings.pairs:
         begins = True
         for task in (*findings.task_ids, None):
             row = findings.at_lowest(pair.path, pair.base, first, task)
             if row is None:
                 continue
+            by_rounds = by_rounds and row.p50.by_rounds
             total = findings.at_lowest(pair.path, pair.base, "e2e_s", task)
             rows.append(
                 Row(
@@ -143,6 +145,7 @@ def overhead(analysis: Analysis, words: Catalogue) -> Section:
         words.text("overhead.title"),
         lead=(
             words.text("overhead.lead"),
+            words.text("overhead.rounds" if by_rounds else "overhead.requests", fewest=FEWEST_ROUNDS),
             *level_note(analysis, words),
             words.text("overhead.stamps", stamps=kinds),
         )

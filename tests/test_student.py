@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glm_locust.regression.student import critical_value, two_sided_p
+from glm_locust.metrics.student import critical_value, two_sided_p
 
 TABLE = [(1, 12.706), (2, 4.303), (4, 2.776), (8, 2.306), (18, 2.101), (30, 2.042), (1000, 1.962)]
 
