@@ -87,11 +87,10 @@ class GpuSampler(threading.Thread):
             self._announce(device)
             self._cycle_began = None
             due += self._period_s
-            pause_s = due - time.monotonic()
-            if pause_s < -1.0:
+            if due <= time.monotonic():
+                # Ticks that were missed are left out: samples in a burst would say the same thing often.
                 due = self._next_tick()
-            elif pause_s > 0:
-                time.sleep(pause_s)
+            time.sleep(max(0.0, due - time.monotonic()))
 
     def _next_tick(self) -> float:
         # All GPUs tick together: one wake-up in warm caches costs half of eight in cold ones.

@@ -111,7 +111,7 @@ def test_alerts_fire_on_scripted_faults_and_resolve_and_no_scrape_is_missed(
     until(
         lambda: not {("GpuGone", "0"), ("GpuPowerCapped", "1")} & prometheus.firing(), "both resolve", SLOW_S
     )
-    assert prometheus.firing() == {("GpuXid", "2")}
+    assert prometheus.firing() <= {("GpuXid", "2")}  # which resolves by itself, in time
 
     rules = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
     assert len(rules) == 16

@@ -88,8 +88,11 @@ def test_the_interval_between_samples_is_the_one_asked_for(start: Start) -> None
     exporter = start("--hz", "50")
     exporter.wait_for("a hundred samples", lambda s: (s.one("gpu_samples_total") or 0) >= 100)
     times = [row["t0_ns"] for row in exporter.rows() if row["kind"] == "gpu"]
-    gaps = sorted(b - a for a, b in pairwise(times))
-    assert gaps[len(gaps) // 2] == pytest.approx(20_000_000, rel=0.25)
+    gaps_ns = [b - a for a, b in pairwise(times)]
+    assert len(gaps_ns) / (sum(gaps_ns) / 1e9) <= 50 * 1.05, "never more than asked for, after a stall either"
+    # On a busy machine ticks are missed; where none were, the interval is the one asked for.
+    spells = [sorted(gaps_ns[at : at + 9])[4] for at in range(len(gaps_ns) - 8)]
+    assert min(abs(gap_ns - 20_000_000) for gap_ns in spells) < 5_000_000
 
 
 def test_dcgm_names_stand_beside_ours_in_their_units(start: Start, journal: Journal) -> None:
