@@ -23,11 +23,13 @@ ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "streamlit"
 NEWEST = "1.67.0"
 WANTED = ("1.28.2", "1.37.1", "1.45.1", "1.52.2", NEWEST)
-PINS = {"1.28.2": ("pyarrow<20",)}
-"""What its own requirements leave open and no longer works: it holds numpy below 2."""
+_CALM_PINGS = "tornado<6.5"
+"""From 6.5 on a websocket may be silent for one ping interval only: one second, in these Streamlits."""
+PINS = {"1.28.2": ("pyarrow<20", _CALM_PINGS), "1.37.1": (_CALM_PINGS,), "1.45.1": (_CALM_PINGS,)}
+"""What their own requirements leave open and no longer works; the first holds numpy below 2."""
 MAKERS = 2
 """Environments made at the same time."""
-TRIES_S = 400
+TRIES_S = 900
 LAST_PYTHON_OF_OLD_ONES = (3, 12)
 """The packages that the oldest Streamlit wants have no wheels for later ones."""
 
@@ -56,8 +58,11 @@ def environment(wanted: str) -> Environment:
     folder = CACHE / wanted
     made = Environment(wanted, folder / "bin" / "python")
     with _alone(CACHE / f"{wanted}.lock"):
-        if not (folder / "complete").exists():
-            _make(folder, wanted)
+        wishes = (f"streamlit=={wanted}", "httpx", *PINS.get(wanted, ()))
+        complete = folder / "complete"
+        if not complete.exists() or complete.read_text() != "\n".join(wishes):
+            _make(folder, wishes)
+            complete.write_text("\n".join(wishes))
     return made
 
 
@@ -68,13 +73,13 @@ def _own_version() -> str | None:
         return None
 
 
-def _make(folder: Path, wanted: str) -> None:
+def _make(folder: Path, wishes: tuple[str, ...]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     _run([_interpreter(), "-m", "venv", str(folder)])
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--timeout=30"]
-    _run([*pip, "--only-binary", ":all:", f"streamlit=={wanted}", "httpx", *PINS.get(wanted, ())])
+    # --no-compile: most of what is installed is never imported.
+    _run([*pip, "--no-compile", "--only-binary", ":all:", *wishes])
     _run([str(folder / "bin" / "python"), "-c", "import streamlit, httpx"])
-    (folder / "complete").touch()
 
 
 def _interpreter() -> str:
