@@ -66,7 +66,7 @@ class Inputs:
             self._waiting.remove(setting)
             if widget.kind == BUTTON_KIND:
                 return Touched(widget, (trigger_state(widget),))
-            self._set_as_told(widget, setting)
+            self.set(widget, setting.value)
             return Touched(widget)
         return None
 
@@ -86,21 +86,18 @@ class Inputs:
         for setting in self._settings:
             widget = matching(widgets, setting.widget)
             if widget is not None and widget.kind != BUTTON_KIND:
-                self._set_as_told(widget, setting)
+                self.set(widget, setting.value)
                 if setting in self._waiting:
                     self._waiting.remove(setting)
             elif widget is None and setting in self._waiting and strict:
                 raise PageError(f"no widget to set matches {setting.widget}; widgets: {listed(widgets)}")
 
-    def _set_as_told(self, widget: Widget, setting: Setting) -> None:
+    def set(self, widget: Widget, value: WidgetValue) -> None:
+        """Give a widget a value; raises PageError where it does not fit the widget as it is now."""
         try:
-            self.set(widget, setting.value)
+            self._states[widget.id] = value_state(widget, value, self._page.version)
         except ConfigError as error:
             raise PageError(str(error)) from None
-
-    def set(self, widget: Widget, value: WidgetValue) -> None:
-        """Give a widget a value; raises ConfigError where it does not fit."""
-        self._states[widget.id] = value_state(widget, value, self._page.version)
 
     def attach(self, uploads: Sequence[Widget], files: Sequence[UploadedFile]) -> None:
         """Put all files into the one uploader, or one into each."""

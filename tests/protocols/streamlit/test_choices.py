@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from glm_locust.protocols import SendMessage
-from glm_locust.protocols.streamlit import AnswerQuery, Setting, StreamlitSession, WidgetQuery
+from glm_locust.protocols.streamlit import AnswerQuery, Setting, StreamlitSession, WidgetQueries, WidgetQuery
 from glm_locust.protocols.streamlit.schema import BackMsg
 from glm_locust.records import Ended, ErrorKind, Outcome, Output
 from glm_locust.workload.prompt import Prompt
@@ -241,6 +241,17 @@ class TestBlur:
         assert isinstance(pressed, SendMessage)
         assert pressed.submits
         assert values(sent([pressed])) == {identifier(3): "hello", identifier(5): True}
+
+    def test_a_field_that_becomes_something_else_is_an_error_of_the_question(self) -> None:
+        queries = WidgetQueries(prompt=WidgetQuery(label="Prompt"))
+        session = StreamlitSession("http://page/", queries=queries, blur_rerun=True)
+        session.open()
+        run(session, self.FIELD, self.SEND)
+        session.ask(Prompt("t", "hello"))
+        moved = element("0.0", "slider", id=identifier(4), label="Prompt", min=0.0, max=9.0)
+        end = ended(run(session, moved, self.SEND))
+        assert end.kind is ErrorKind.PROTOCOL
+        assert "expected a number, got 'hello'" in end.detail
 
 
 class TestAutoRerun:
