@@ -28,8 +28,8 @@ lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	$(BIN)/mypy --config-file exporters/pyproject.toml
 	$(BIN)/lint-imports --no-logo
 
-bench: $(VENV)/.dev ## the benchmarks, each printing the figures it measured
-	$(BIN)/python benchmarks/accuracy.py
+bench: $(VENV)/.dev ## all benchmarks, one after the other; figures in benchmarks/results (over an hour)
+	$(BIN)/python benchmarks/run.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -91,9 +91,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(lines)
 
 
-def publish(name: str, title: str, load_before: str, *parts: str) -> None:
+def publish(name: str, title: str, load_before: str, *parts: str, command: str = "") -> None:
     """Print the result, and keep it in `results/NAME.md` with command, machine and load."""
-    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    words = [command] if command else [Path(sys.argv[0]).name, *sys.argv[1:]]
+    command = f"python benchmarks/{shlex.join(words)}"
     text = "\n\n".join(
         (
             f"# {title}",
