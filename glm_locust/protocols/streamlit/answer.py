@@ -122,6 +122,8 @@ class AnswerFinder:
     _chars: int = 0
     _latest: dict[Path, Candidate] = field(default_factory=dict)
     _history: Counter[str] = field(default_factory=Counter)
+    _echo: Path = ()
+    """The chat message in which this run has sent the question itself."""
 
     def __post_init__(self) -> None:
         self.question = without_cursor(self.question)
@@ -130,6 +132,7 @@ class AnswerFinder:
     def run_started(self) -> None:
         """A script run of this question begins: it will send all earlier texts again."""
         self._history = self.before + Counter(candidate.text for candidate in self.candidates)
+        self._echo = ()
 
     def take(self, page: Page, node: Node) -> Output | None:
         """Take an element that the run has sent; returns by how much which candidate grew."""
@@ -151,13 +154,19 @@ class AnswerFinder:
             return Output(candidate.name, TextKind.ANSWER, grown)
         blocks = list(page.ancestors(node.path))
         in_chat_message = any(block.kind == "chat_message" for block in blocks)
-        if self._set_aside(blocks) or self._is_echo(text, in_chat_message):
+        if self._is_echo(text, in_chat_message):
+            self._echo = _message_of(blocks)
+            return None
+        if self._set_aside(blocks):
             return None
         in_history = self._history[text] > 0
         if in_history:
             self._history[text] -= 1
+            if _follows(_message_of(blocks), self._echo):
+                # The same words as an earlier answer, which a page with a short history no longer shows.
+                in_history = False
             # A page that shows one answer at a time writes the same words to the same place.
-            if text != self.last_answer or in_chat_message:
+            elif text != self.last_answer or in_chat_message:
                 return None
         self._chars += len(text)
         if self._chars > MAX_CHARS:
@@ -235,6 +244,16 @@ class AnswerFinder:
         if in_chat_message or not self.question:
             return text == self.question
         return self.question in text and len(text) <= len(self.question) + _ECHO_FRAME
+
+
+def _message_of(blocks: Iterable[Node]) -> Path:
+    """The chat message among the blocks around an element; empty where it is in none."""
+    return next((block.path for block in blocks if block.kind == "chat_message"), ())
+
+
+def _follows(message: Path, other: Path) -> bool:
+    """Whether a chat message stands directly below the other one."""
+    return bool(message and other) and message == (*other[:-1], other[-1] + 1)
 
 
 def answer_rule(page: Page, query: AnswerQuery = _ANY) -> Rule[Candidate]:

@@ -225,6 +225,32 @@ ROWS = [
         1,
     ),
     Row(
+        "the same words as an answer that the short history no longer shows",
+        [
+            *(*said("0.1", "user", "B?"), *said("0.2", "assistant", "Yes.")),
+            *(*said("0.3", "user", QUESTION), *said("0.4", "assistant", "Yes."), CHAT),
+        ],
+        "Yes.",
+        7,
+        before=[
+            *(*said("0.1", "user", "A?"), *said("0.2", "assistant", "Yes.")),
+            *(*said("0.3", "user", "B?"), *said("0.4", "assistant", "Yes.")),
+        ],
+    ),
+    Row(
+        "history below the echo is no answer where something stands between them",
+        [
+            *(*said("0.1", "user", QUESTION), element("0.2", "heading", body="Before")),
+            *(*said("0.3", "user", "B?"), *said("0.4", "assistant", "Yes."), CHAT),
+        ],
+        None,
+        kind=ErrorKind.EMPTY,
+        before=[
+            element("0.2", "heading", body="Before"),
+            *(*said("0.3", "user", "B?"), *said("0.4", "assistant", "Yes.")),
+        ],
+    ),
+    Row(
         "a box that asks for something is none",
         [element("0.1", "alert", body="Please add your API key to continue.", format=3)],
         None,
