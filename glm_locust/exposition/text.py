@@ -113,4 +113,5 @@ def _exemplar(record: RequestRecord, value: float) -> str:
     request_id = f"{record.worker_id}/{record.seq}"
     if len("request_id") + len(request_id) > MOST_EXEMPLAR_CHARS:
         return ""
-    return f' # {{request_id="{_escaped(request_id)}"}} {_number(round(value, 9))} {record.finished_ns * _S_PER_NS:.3f}'
+    at_s = record.finished_ns * _S_PER_NS
+    return f' # {{request_id="{_escaped(request_id)}"}} {_number(round(value, 9))}{_instant(at_s)}'
