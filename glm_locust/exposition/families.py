@@ -119,7 +119,7 @@ _ROWS = (
         ("worker",),
         "CPU time of the worker's process over time, last second: 1 is a whole core; not in an export",
     ),
-    Family("glm_workers_lost", "gauge", (), "Workers of which records may be missing"),
+    Family("glm_workers_lost", "gauge", (), "Workers that are gone, of which records may be missing"),
     Family(
         "glm_run_info",
         "gauge",

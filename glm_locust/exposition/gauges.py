@@ -27,7 +27,7 @@ class RunGauges:
             label = (self._path(path),)
             in_flight[label] = in_flight.get(label, 0) + count
         given_up = {worker for worker, account in run.workers.items() if account.lost is not None}
-        lost = run.lost_workers if run.footer is not None else given_up | run.pulses.silent(now_ns)
+        lost = run.lost_workers if run.footer is not None else given_up | run.absent
         return {
             **run_values(run.header),
             "glm_workers_lost": {(): len(lost)},

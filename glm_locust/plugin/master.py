@@ -148,6 +148,7 @@ class MasterSide:
         told: set[str] = set()
         while not stage.finished.is_set():
             gone = {worker: why for worker in tuple(run.workers) if (why := self._gone(worker)) is not None}
+            run.absent = frozenset(worker for worker in gone if not run.workers[worker].delivered)
             for worker in gone.keys() - told:
                 account = run.workers[worker]
                 if not account.delivered:

@@ -39,10 +39,6 @@ class Pulses:
             if now_ns - at_ns <= STALE_NS
         }
 
-    def silent(self, now_ns: int) -> set[str]:
-        """Workers that have spoken, are not done, and have said nothing for too long."""
-        return {worker for worker, (at_ns, _) in self._newest.items() if now_ns - at_ns > STALE_NS}
-
     def in_flight(self, now_ns: int) -> Counter[tuple[str, str, int | None]]:
         """Requests in flight by (path, task, level) over all workers; level None where none was planned.
 

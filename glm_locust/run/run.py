@@ -57,6 +57,8 @@ class Run:
         self.footer: RunFooter | None = None
         self.pulses = Pulses()
         """How the workers are now."""
+        self.absent: frozenset[str] = frozenset()
+        """Workers that are gone for now, and may yet come back; who leads the run says so."""
         self._sinks = list(sinks)
         self._file = JsonlSink(run_dir, header)
         self._refused: set[str] = set()
