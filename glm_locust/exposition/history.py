@@ -134,7 +134,7 @@ def _histogram(
             for value in family.metric.formula(records[done]):
                 histogram.add(value)
             done += 1
-        yield from lines.lines(histogram.counts, histogram.total, at_s=at_ns / _NS_PER_S)
+        yield lines.at(histogram, at_ns / _NS_PER_S)
 
 
 def _sum(family: Family, labels: LabelValues, events: Events, ticks: Sequence[int]) -> Iterator[str]:

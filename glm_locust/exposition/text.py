@@ -4,8 +4,9 @@ prometheus-client reads what is written here in the tests. It does not write it,
 that it cannot do: reuse the lines of what has not changed, and give many instants of one series.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from itertools import accumulate, chain
 
 from prometheus_client.exposition import choose_encoder
 
@@ -57,38 +58,41 @@ class HistogramLines:
     def __init__(self, family: Family, labels: Sequence[str]) -> None:
         bounds = [_number(bound) for bound in family.bounds_s] + ["+Inf"]
         names = (*family.labels, "le")
-        self._buckets = [f"{family.name}_bucket{_labels(names, (*labels, bound))} " for bound in bounds]
         own = _labels(family.labels, labels)
-        self._count = f"{family.name}_count{own} "
-        self._sum = f"{family.name}_sum{own} "
+        series = [f"{family.name}_bucket{_labels(names, (*labels, bound))}" for bound in bounds]
+        series += [f"{family.name}_count{own}", f"{family.name}_sum{own}"]
+        # One formatting of all lines is several times faster than one for each.
+        self._template = "".join(f"{name.replace('%', '%%')} %s%s\n" for name in series)
+        self._shown: list[tuple[RequestRecord, float] | None] = [None] * len(bounds)
+        self._exemplars = [""] * len(series)
         self._written: dict[Format, tuple[int, str]] = {}
 
     def written(self, histogram: Histogram, form: Format) -> str:
         """As it is now."""
         changes, text = self._written.get(form, (-1, ""))
         if changes != histogram.changes:
-            exemplars = histogram.exemplars if form is Format.OPENMETRICS else ()
-            text = "".join(self.lines(histogram.counts, histogram.total, exemplars=exemplars))
+            if form is Format.OPENMETRICS:
+                text = self._filled(histogram, self._told(histogram.exemplars))
+            else:
+                text = self._filled(histogram, [""] * len(self._exemplars))
             self._written[form] = (histogram.changes, text)
         return text
 
-    def lines(
-        self,
-        counts: Sequence[int],
-        total: float,
-        *,
-        exemplars: Sequence[tuple[RequestRecord, float] | None] = (),
-        at_s: float | None = None,
-    ) -> Iterator[str]:
-        """The lines of these counts, which are not cumulated."""
-        instant = _instant(at_s)
-        below = 0
-        for index, (bucket, count) in enumerate(zip(self._buckets, counts, strict=True)):
-            below += count
-            shown = exemplars[index] if exemplars else None
-            yield f"{bucket}{below}{instant}{'' if shown is None else _exemplar(*shown)}\n"
-        yield f"{self._count}{below}{instant}\n"
-        yield f"{self._sum}{_number(total)}{instant}\n"
+    def at(self, histogram: Histogram, at_s: float) -> str:
+        """As it is now, said to be of this instant."""
+        return self._filled(histogram, [_instant(at_s)] * len(self._exemplars))
+
+    def _filled(self, histogram: Histogram, ends: Sequence[str]) -> str:
+        below = [*accumulate(histogram.counts)]
+        values = [*below, below[-1], _number(histogram.total)]
+        return self._template % tuple(chain.from_iterable(zip(values, ends, strict=True)))
+
+    def _told(self, exemplars: Sequence[tuple[RequestRecord, float] | None]) -> Sequence[str]:
+        for bucket, exemplar in enumerate(exemplars):
+            if exemplar is not None and exemplar is not self._shown[bucket]:
+                self._shown[bucket] = exemplar
+                self._exemplars[bucket] = _exemplar(*exemplar)
+        return self._exemplars
 
 
 def _labels(names: Iterable[str], values: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+import os
 import ssl
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -80,7 +81,9 @@ def serve(port: MetricsPort, page: Page) -> "MetricsServer":
     try:
         server.start()
     except OSError as error:
-        raise ConfigError(f"prometheus: cannot listen on {port.shown}: {error.strerror}") from None
+        # gevent adds the address to the text of the error; one of name resolution has no number above 0.
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise ConfigError(f"prometheus: cannot listen on {port.shown}: {why}") from None
     return server
 
 
