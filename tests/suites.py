@@ -23,7 +23,7 @@ NOTHING_SELECTED = 5
 PLACES = {
     # Longest first; "rest" is what no other suite names.
     "versions": ("tests/streamlit_versions",),
-    "runs": ("tests/comparison", "tests/plugin", "tests/samples"),
+    "runs": ("tests/comparison", "tests/plugin", "tests/samples", "tests/exposition"),
     "users": ("tests/users", "tests/cli", "tests/servers"),
     "exporter": ("tests/exporter",),
     "rest": (),

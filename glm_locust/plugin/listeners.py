@@ -26,6 +26,7 @@ from glm_locust.plugin.options import (
     read_delivery,
     read_scenario,
 )
+from glm_locust.plugin.prometheus import Exposition, expose
 from glm_locust.plugin.worker import WorkerSide
 from glm_locust.run import Run
 from glm_locust.samples.sources import check as check_sources
@@ -66,6 +67,7 @@ class Attachment:
         self.scenario: Scenario | None = None
         self.master: MasterSide | None = None
         self.worker: WorkerSide | None = None
+        self._exposition: Exposition | None = None
         if not isinstance(runner, WorkerRunner):
             self.scenario = read_scenario(self._options)
             read_delivery(self._options)
@@ -75,6 +77,7 @@ class Attachment:
             if sources := sources_of(self.scenario):
                 check_sources(sources)
             self.master = MasterSide(environment, self.channel, self.guard, director)
+            self._exposition = expose(environment, self.scenario)
         if not isinstance(runner, MasterRunner):
             self.worker = WorkerSide(environment, self.channel, self.guard, director)
         self.interrupts = Interrupts(self._hurry)
@@ -97,6 +100,8 @@ class Attachment:
                 self.environment.process_exit_code = ExitCode.USAGE
                 self.master.end()
                 return
+            if self._exposition is not None and self.master.run is not None:
+                self._exposition.begin(self.master.run)
             order = _Order(run_id=run_id, scenario=self.scenario.to_message())
             setattr(self._options, ORDER_OPTION, msgspec.to_builtins(order))
         if self.worker is not None:
