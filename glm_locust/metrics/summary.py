@@ -6,7 +6,8 @@ of its bin. The middle of a bin is at most half a bin away from any value in it,
 """
 
 import math
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 BINS_PER_OCTAVE = 128
@@ -15,6 +16,9 @@ RELATIVE_ERROR_BOUND = 1 / (2 * BINS_PER_OCTAVE)
 
 SMALLEST_N = {0.95: 20, 0.99: 100}
 """Fewest values from which a percentile is printed; below, it would just name the largest."""
+
+_Key = tuple[int, int] | None
+"""Sign and number of a bin; None is the bin of zero."""
 
 _ZERO_BIN = None
 
@@ -30,13 +34,12 @@ class Summary:
     __slots__ = ("_bins", "_largest", "_n", "_partials", "_smallest")
 
     def __init__(self, values: Iterable[float] = ()) -> None:
-        self._bins: dict[tuple[int, int] | None, int] = {}
+        self._bins: dict[_Key, int] = {}
         self._n = 0
         self._smallest = math.inf
         self._largest = -math.inf
         self._partials: list[float] = []
-        for value in values:
-            self.add(value)
+        self.add_all(values)
 
     @property
     def n(self) -> int:
@@ -74,6 +77,30 @@ class Summary:
         self._largest = max(self._largest, value)
         _add_exactly(self._partials, value)
 
+    def add_all(self, values: Iterable[float]) -> None:
+        """Take many finite values, for less than `add` costs for each; all or none of them are taken.
+
+        Raises ValueError for NaN and infinities.
+        """
+        taken = tuple(values)
+        if not taken:
+            return
+        bins = self._bins
+        if not math.isfinite(left := math.fsum(taken)):
+            raise ValueError("a summary takes finite numbers only")
+        for value in taken:
+            key = _bin_of(value)
+            bins[key] = bins.get(key, 0) + 1
+        self._n += len(taken)
+        self._smallest = min(self._smallest, *taken)
+        self._largest = max(self._largest, *taken)
+        # The sum of many, rounded; then what that rounding has left, until nothing is left.
+        summed: list[float] = []
+        while left:
+            _add_exactly(self._partials, left)
+            summed.append(-left)
+            left = math.fsum((*taken, *summed))
+
     def merge(self, other: "Summary") -> None:
         """Take all values of another summary, which stays as it is."""
         for key, count in list(other._bins.items()):
@@ -89,25 +116,32 @@ class Summary:
 
         Raises ValueError for a q outside 0..1.
         """
-        if not 0 <= q <= 1:
-            raise ValueError(f"a quantile lies between 0 and 1, not {q}")
+        return self.quantiles((q,))[0]
+
+    def quantiles(self, qs: Sequence[float]) -> tuple[float | None, ...]:
+        """Several of them, in their order, for little more than one costs."""
+        for q in qs:
+            if not 0 <= q <= 1:
+                raise ValueError(f"a quantile lies between 0 and 1, not {q}")
         if not self._n:
-            return None
+            return (None,) * len(qs)
+        keys = sorted(self._bins, key=_place)
+        ranks = list(accumulate(self._bins[key] for key in keys))
+        return tuple(self._quantile(q, keys, ranks) for q in qs)
+
+    def _quantile(self, q: float, keys: list[_Key], ranks: list[int]) -> float:
         position = q * (self._n - 1)
         below = math.floor(position)
-        share = position - below
-        ordered = sorted((_middle(key), count) for key, count in self._bins.items())
-        ranks = list(accumulate(count for _, count in ordered))
-        low = self._value_at(below, ordered, ranks)
-        high = self._value_at(min(below + 1, self._n - 1), ordered, ranks)
-        return low + (high - low) * share
+        low = self._value_at(below, keys, ranks)
+        high = self._value_at(min(below + 1, self._n - 1), keys, ranks)
+        return low + (high - low) * (position - below)
 
-    def _value_at(self, rank: int, ordered: list[tuple[float, int]], ranks: list[int]) -> float:
+    def _value_at(self, rank: int, keys: list[_Key], ranks: list[int]) -> float:
         if rank == 0:
             return self._smallest
         if rank == self._n - 1:
             return self._largest
-        middle = next(value for (value, _), last in zip(ordered, ranks, strict=True) if rank < last)
+        middle = _middle(keys[bisect_right(ranks, rank)])
         return min(max(middle, self._smallest), self._largest)
 
     def __eq__(self, other: object) -> bool:
@@ -127,7 +161,7 @@ class Summary:
         return f"Summary(n={self._n}, p50={self.quantile(0.5)}, p95={self.quantile(0.95)})"
 
 
-def _bin_of(value: float) -> tuple[int, int] | None:
+def _bin_of(value: float) -> _Key:
     """(sign, bin number), or None for zero."""
     if value == 0:
         return _ZERO_BIN
@@ -135,7 +169,12 @@ def _bin_of(value: float) -> tuple[int, int] | None:
     return (1 if value > 0 else -1, exponent * BINS_PER_OCTAVE + int((fraction * 2 - 1) * BINS_PER_OCTAVE))
 
 
-def _middle(key: tuple[int, int] | None) -> float:
+def _place(key: _Key) -> tuple[int, int]:
+    """Sorts bins by their values."""
+    return (0, 0) if key is None else (key[0], key[0] * key[1])
+
+
+def _middle(key: _Key) -> float:
     if key is None:
         return 0.0
     sign, number = key
