@@ -23,7 +23,7 @@ from glm_locust.records import RunFooter, RunHeader
 from glm_locust.run import Run, command_as_typed, command_line, machine, new_run_id, versions
 from glm_locust.transport.channel import LOCAL_WORKER, Channel
 from glm_locust.transport.clock import now_ns
-from glm_locust.transport.messages import Batch, Drain, Drained, Hello, Refusal, unpack
+from glm_locust.transport.messages import Batch, Drain, Drained, Hello, Pulse, Refusal, unpack
 
 WATCH_S = 1.0
 """How often lost workers are looked for."""
@@ -56,6 +56,7 @@ class MasterSide:
         channel.on(Batch.KIND, guard(self._take_batch))
         channel.on(Drained.KIND, guard(self._take_drained))
         channel.on(Refusal.KIND, guard(self._take_refusal))
+        channel.on(Pulse.KIND, guard(self._take_pulse))
 
     @property
     def exit_code(self) -> ExitCode | None:
@@ -287,6 +288,10 @@ class MasterSide:
         self._progress()
         if ack is not None:
             self._channel.send(ack.KIND, ack.pack(), worker)
+
+    def _take_pulse(self, worker: str, data: dict[str, Any]) -> None:
+        if self.run is not None:
+            self.run.feel(worker, unpack(Pulse, data), now_ns())
 
     def _take_drained(self, worker: str, data: dict[str, Any]) -> None:
         if self.run is not None and (ack := self.run.release(worker, unpack(Drained, data))) is not None:
