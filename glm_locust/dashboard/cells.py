@@ -129,6 +129,4 @@ def _together(cells: Iterable[Cell]) -> Cell:
 
 def _shown(summary: Summary, qs: tuple[float, ...]) -> list[float | None]:
     values = summary.quantiles(qs)
-    return [
-        rounded(value) if enough_for(q, summary.n) else None for q, value in zip(qs, values, strict=True)
-    ]
+    return [rounded(value) if enough_for(q, summary.n) else None for q, value in zip(qs, values, strict=True)]

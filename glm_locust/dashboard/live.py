@@ -14,7 +14,7 @@ from glm_locust.records import Outcome, Phase, RequestRecord
 from glm_locust.slo import Goodput, parse
 
 MOST_DEVICES = 16
-DRAWN = ("busy", "memory_used", "power", "temperature", "cpu", "requests_waiting", "kv_cache")
+DRAWN = ("busy", "memory_used", "power", "temperature", "cpu", "requests_running", "requests_waiting")
 """Quantities of devices that are kept over time."""
 _NS = 1e9
 
@@ -107,7 +107,7 @@ class LiveRun:
             for quantity in DRAWN:
                 point[f"{quantity}/{self._device(device.name)}"] = device.readings.get(quantity)
         kept = {name: shown for name, value in point.items() if (shown := rounded(value)) is not None}
-        self._history.add({"t": round(now_s, 1), **kept})
+        self._history.add({"t": round(now_s, 1), "number": self._history.last + 1, **kept})
         seconds.append(_Second(now_s))
         while len(seconds) > 1 and seconds[1].since_s <= now_s - WINDOW_S:
             seconds.popleft()
@@ -139,12 +139,13 @@ class LiveRun:
             "in_flight": None if gauges.in_flight is None else sum(gauges.in_flight.values()),
             "rows": [{**row, "in_flight": self._in_flight_of(row)} for row in self._table],
             "devices": [_device_row(device) for device in gauges.devices[:MOST_DEVICES]],
-            "points": self._history.since(since if since <= last else 0),
+            "since": (since := since if since <= last else 0),
+            "points": self._history.since(since),
             "next": last,
         }
 
     def _in_flight(self) -> dict[str, int]:
-        found: dict[str, int] = {path: 0 for path in self._ttft} if self._gauges.in_flight is not None else {}
+        found: dict[str, int] = dict.fromkeys(self._ttft, 0) if self._gauges.in_flight is not None else {}
         for (path, _), count in (self._gauges.in_flight or {}).items():
             label = self._path(path)
             found[label] = found.get(label, 0) + count
