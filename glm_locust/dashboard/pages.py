@@ -33,6 +33,11 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
+_REPORT_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+"""A report is one file with scripts of its own, and asks for nothing."""
 _IN_SCRIPT = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 """A script element ends at the first `</script`, whatever its JSON says."""
 
@@ -56,11 +61,21 @@ class WebUI(Protocol):
 
 
 class Pages:
-    """Answers for one Locust web app; `shown` and `language` are asked at every request."""
+    """Answers for one Locust web app.
 
-    def __init__(self, shown: Callable[[], Shown | None], language: Callable[[], str]) -> None:
+    What is shown, the language, and why the last run that was asked for did not begin, are asked at every
+    request.
+    """
+
+    def __init__(
+        self,
+        shown: Callable[[], Shown | None],
+        language: Callable[[], str],
+        refusal: Callable[[], str | None],
+    ) -> None:
         self._shown = shown
         self._language = language
+        self._refusal = refusal
 
     def mount(self, web_ui: WebUI, *, samples: bool) -> None:
         """Add routes, tabs and links, before the app answers its first request.
@@ -102,7 +117,7 @@ class Pages:
 
     def _data(self) -> Response:
         shown = self._shown()
-        told: dict[str, Any] = {"run": None}
+        told: dict[str, Any] = {"run": None, "refusal": self._refusal()}
         if shown is not None:
             since = request.args.get("since", 0, type=int)
             known = request.args.get("run") == shown.live.run_id
@@ -126,7 +141,9 @@ class Pages:
             answer.mimetype = "text/plain"
             return answer
         inline = name in SHOWN_INLINE
-        return send_from_directory(shown.run_dir.absolute(), name, as_attachment=not inline)
+        answer = send_from_directory(shown.run_dir.absolute(), name, as_attachment=not inline)
+        answer.headers["Content-Security-Policy"] = _REPORT_POLICY
+        return answer
 
 
 def report_section(live: LiveRun, language: str) -> str:

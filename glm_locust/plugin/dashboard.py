@@ -29,6 +29,7 @@ class Dashboard:
         self._guard = guard
         self._language: str = scenario.lang
         self._run_dir = Path()
+        self._refusal: str | None = None
         self._ticking: gevent.Greenlet | None = None
         options = environment.parsed_options
         self._wanted = environment.web_ui is not None or bool(getattr(options, "html_file", None))
@@ -38,7 +39,13 @@ class Dashboard:
                 return None if self.live is None else Shown(self.live, self._run_dir)
 
             samples = bool(scenario.exporter or scenario.metrics)
-            Pages(shown, lambda: self._language).mount(environment.web_ui, samples=samples)
+            pages = Pages(shown, lambda: self._language, lambda: self._refusal)
+            pages.mount(environment.web_ui, samples=samples)
+
+    def refuse(self, why: str) -> None:
+        """A run was asked for and did not begin."""
+        self.live = None
+        self._refusal = why
 
     def start(self, run: Run, scenario: Scenario) -> None:
         """A run begins."""
@@ -46,9 +53,9 @@ class Dashboard:
             return
         live = self.live = LiveRun(run.run_id, run.header.started_ns, scenario.slo)
         self._language = scenario.lang
+        self._refusal = None
         self._run_dir = run.run_dir
         run.add_sink(_Feed(live))
-        psutil.cpu_percent()  # from here on CPU time is counted
         self._ticking = gevent.spawn(self._guard(self._tick), live, run)
 
     def finish(self) -> None:
@@ -64,6 +71,7 @@ class Dashboard:
         return "" if self.live is None else report_section(self.live, self._language)
 
     def _tick(self, live: LiveRun, run: Run) -> None:
+        psutil.cpu_percent()  # from here on CPU time is counted, for this greenlet
         while True:
             gevent.sleep(TICK_S)
             live.tick(now_ns(), _gauges(run))

@@ -98,6 +98,8 @@ class Attachment:
                 run_id = self.master.start(self.scenario, self.delivery, self.interrupts.since_now())
             except GlmLocustError as error:
                 say(str(error))
+                if self.dashboard is not None:
+                    self.dashboard.refuse(str(error))
                 self.environment.process_exit_code = ExitCode.USAGE
                 self.master.end()
                 return

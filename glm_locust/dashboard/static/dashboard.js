@@ -10,6 +10,10 @@
   const OTHER_COLOURS = ["--other-1", "--other-2", "--other-3", "--other-4"];
   const SERIES_COLOURS = ["--api", "--web", "--jupyter", ...OTHER_COLOURS, "--quiet"];
 
+  // Times are durations on an axis of dates. It takes short numbers for years, so durations count from here.
+  const MIDNIGHT_MS = Date.UTC(2000, 0, 1);
+  const onAxis = (seconds) => MIDNIGHT_MS + seconds * 1000;
+
   let run = null;
   let next = 0;
   let points = [];
@@ -24,7 +28,7 @@
     value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace(/^-/, "−");
   const missing = "n/a";
   const bareMs = (s) => (s === null || s === undefined ? missing : grouped(s * 1000, Math.abs(s) < 0.09995 ? 1 : 0));
-  const ms = (s) => `${bareMs(s)} ms`;
+  const ms = (s) => `${bareMs(s)}\u00a0ms`;
   const count = (n) => (n === null || n === undefined ? missing : grouped(n, 0));
   const rate = (n) => (n === null || n === undefined ? missing : grouped(n, n < 99.95 ? 1 : 0));
   const percent = (share) =>
@@ -126,7 +130,7 @@
     const step = Math.max(1, Math.ceil(visible.length / DRAWN_POINTS));
     // Counted from a fixed number, so that the same points stay while new ones come.
     const places = visible.filter((i) => points[i].number % step === 0 || i === points.length - 1);
-    const times = places.map((i) => points[i].t * 1000);
+    const times = places.map((i) => onAxis(points[i].t));
     const size = window.innerWidth < 640 ? 11 : 12;
     const axis = { gridcolor: colour("--grid"), linecolor: colour("--line"), zerolinecolor: colour("--line"), automargin: true, fixedrange: true };
     for (const [id, [unit, lines]] of Object.entries(CHARTS)) {
@@ -141,12 +145,12 @@
       }));
       Plotly.react(figure.querySelector(".plot"), traces, {
         xaxis: {
-          ...axis, type: "date", range: [first * 1000, Math.max(last, first + 10) * 1000], nticks: 7, zeroline: false,
+          ...axis, type: "date", range: [onAxis(first), onAxis(Math.max(last, first + 10))], nticks: 7, zeroline: false,
           tickformatstops: [{ dtickrange: [null, null], value: last >= 3600 ? "%-H:%M:%S" : "%-M:%S" }],
           hoverformat: "%-H:%M:%S",
         },
         yaxis: { ...axis, ticksuffix: unit, rangemode: "tozero", nticks: 6, separatethousands: true, exponentformat: "none" },
-        showlegend: true,
+        showlegend: traces.length > 1,
         legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", itemwidth: 30, itemclick: false, itemdoubleclick: false },
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
         font: { family: "system-ui, sans-serif", size, color: colour("--muted") },
@@ -169,7 +173,7 @@
     return wholes.filter((one) => base && one !== base).map((one) => {
       const gap = one.ttft_s[0] - base.ttft_s[0];
       const names = { path: nameOf("path", one.path), base: nameOf("path", "api") };
-      const each = [one, base].map((of) => say("tile.p50", { path: nameOf("path", of.path), p50: ms(of.ttft_s[0]) }));
+      const each = [one, base].map((of) => say("tile.p50", { path: nameOf("path", of.path), p50: ms(of.ttft_s[0]) }).replaceAll(" ", "\u00a0"));
       return tile(say("tile.gap", names), `${gap > 0 ? "+" : ""}${ms(gap)}`, each.join(" · "));
     });
   };
@@ -234,8 +238,10 @@
     byId("run").textContent = say("run", { run: facts.id });
     byId("elapsed").textContent = say("elapsed", { time: clock(facts.elapsed_s) });
     byId("report").hidden = !facts.report;
-    const warmup = counts.warmup ? say(counts.answered + counts.failed ? "warmed" : "warming", { n: count(counts.warmup) }) : "";
-    tell(facts.state, warmup);
+    const measured = counts.answered + counts.failed > 0;
+    const warmup = { n: count(counts.warmup) };
+    byId("warmup").textContent = measured && counts.warmup ? say("warmed", warmup) : "";
+    tell(facts.state, !measured && counts.warmup ? say("warming", warmup) : "");
     fillTiles();
     fillTable();
     fillDevices();
@@ -248,7 +254,7 @@
     if (answer.run === null) {
       [run, next, points, shown] = [null, 0, [], null];
       document.querySelector("main").hidden = true;
-      tell("none", words.nothing);
+      tell("none", answer.refusal ?? words.nothing, Boolean(answer.refusal));
       return;
     }
     if (answer.run.id !== run || answer.since === 0) points = [];
