@@ -82,6 +82,8 @@ class LiveRun:
         now_s = self._now_s = self._since_start_s(now_ns)
         self._gauges = gauges
         seconds = self._seconds
+        while len(seconds) > 1 and seconds[1].since_s <= now_s - WINDOW_S:
+            seconds.popleft()
         begin_s = seconds[0].since_s
         span_s = max(now_s - begin_s, 1e-3)
         if any(one.answered or one.failed for one in seconds):
@@ -109,8 +111,6 @@ class LiveRun:
         kept = {name: shown for name, value in point.items() if (shown := rounded(value)) is not None}
         self._history.add({"t": round(now_s, 1), "number": self._history.last + 1, **kept})
         seconds.append(_Second(now_s))
-        while len(seconds) > 1 and seconds[1].since_s <= now_s - WINDOW_S:
-            seconds.popleft()
 
     def end(self) -> None:
         """All records are here."""
