@@ -6,10 +6,8 @@ from flask_login import UserMixin, login_user
 from locust import events
 from locust.env import Environment
 
+from tests.dashboard.hostile import PATH, TASKS
 from tests.plugin import locustfile as marker
-
-PATH = "<img src=x onerror=alert(1)>"
-TASKS = ("</script><script>alert(2)</script>", '"><b onmouseover=alert(3)>bold</b>')
 
 
 class Stranger(marker.MarkerUser):
