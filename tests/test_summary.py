@@ -144,6 +144,16 @@ def test_many_at_once_are_the_same_as_one_after_the_other(parts: list[list[float
     assert at_once == Summary(value for part in parts for value in part)
 
 
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_very_many_at_once_too(name: str) -> None:
+    values = [float(value) for value in DISTRIBUTIONS[name](3000)]
+    at_once, one_by_one = Summary(), Summary()
+    at_once.add_all(values)
+    for value in values:
+        one_by_one.add(value)
+    assert at_once == one_by_one
+
+
 def test_many_at_once_are_taken_all_or_none() -> None:
     summary = Summary([1.0])
     for bad in (math.nan, math.inf):

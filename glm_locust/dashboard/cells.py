@@ -19,6 +19,7 @@ QUANTILES = {
 }
 """Metric -> what of it is shown."""
 
+MOST_PENDING = 4096
 MOST_PATHS = 8
 MOST_TASKS = 24
 DIGITS = 4
@@ -41,7 +42,9 @@ class Cell:
         """Requests that a goodput objective speaks of."""
         self.good = 0
         """Those of them that met all its conditions."""
-        self.summaries = {metric: Summary() for metric in QUANTILES}
+        self._summaries = {metric: Summary() for metric in QUANTILES}
+        self._pending: dict[str, list[float]] = {metric: [] for metric in QUANTILES}
+        """Values that no summary has yet: many at once cost much less."""
         self._figures: dict[str, Any] | None = None
 
     def take(self, record: RequestRecord, objectives: Iterable[Objective]) -> None:
@@ -52,8 +55,10 @@ class Cell:
             return
         if record.outcome is Outcome.OK:
             self.answered += 1
-            for metric, summary in self.summaries.items():
-                summary.add_all(METRICS[metric].formula(record))
+            for metric, pending in self._pending.items():
+                pending += METRICS[metric].formula(record)
+                if len(pending) > MOST_PENDING:
+                    self._fold()
         else:
             self.failures[record.error_kind or record.outcome] += 1
         for objective in objectives:
@@ -65,15 +70,21 @@ class Cell:
     def figures(self) -> dict[str, Any]:
         """What is shown of it; durations in s, None for quantiles of too few values."""
         if self._figures is None:
+            self._fold()
             self._figures = {
                 "n": self.answered,
                 "failed": self.failures.total(),
                 "failures": dict(self.failures.most_common()),
                 "cancelled": self.cancelled,
                 "goodput": rounded(self.good / self.promised) if self.promised else None,
-                **{metric: _shown(self.summaries[metric], qs) for metric, qs in QUANTILES.items()},
+                **{metric: _shown(self._summaries[metric], qs) for metric, qs in QUANTILES.items()},
             }
         return self._figures
+
+    def _fold(self) -> None:
+        for metric, pending in self._pending.items():
+            self._summaries[metric].add_all(pending)
+            pending.clear()
 
 
 class Cells:
@@ -81,17 +92,18 @@ class Cells:
 
     def __init__(self, objectives: Sequence[Objective]) -> None:
         self._objectives = objectives
-        self._cells: dict[tuple[str, str], Cell] = {}
+        self._cells: dict[tuple[str, str | None], Cell] = {}
         self._path = Labels(MOST_PATHS)
         self._task = Labels(MOST_TASKS)
 
     def take(self, record: RequestRecord) -> None:
         """Count one measured request."""
-        key = self.key(record.path, record.task)
-        cell = self._cells.get(key)
-        if cell is None:
-            cell = self._cells[key] = Cell()
-        cell.take(record, self._objectives)
+        path, task = self.key(record.path, record.task)
+        for key in ((path, None), (path, task)):
+            cell = self._cells.get(key)
+            if cell is None:
+                cell = self._cells[key] = Cell()
+            cell.take(record, self._objectives)
 
     def key(self, path: str, task: str) -> tuple[str, str]:
         """The cell that this path and task are counted in."""
@@ -99,32 +111,13 @@ class Cells:
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each path as a whole, task None, and after it one for each of its tasks."""
-        paths: dict[str, dict[str, Cell]] = {}
-        for (path, task), cell in sorted(self._cells.items(), key=_in_order):
-            paths.setdefault(path, {})[task] = cell
-        found: list[dict[str, Any]] = []
-        for path, cells in paths.items():
-            found.append({"path": path, "task": None, **_together(cells.values()).figures()})
-            found += [{"path": path, "task": task, **cell.figures()} for task, cell in cells.items()]
-        return found
+        cells = sorted(self._cells.items(), key=_in_order)
+        return [{"path": path, "task": task, **cell.figures()} for (path, task), cell in cells]
 
 
-def _in_order(item: tuple[tuple[str, str], Cell]) -> tuple[bool, str, bool, str]:
+def _in_order(item: tuple[tuple[str, str | None], Cell]) -> tuple[bool, str, bool, bool, str]:
     (path, task), _ = item
-    return path == OTHER, path, task == OTHER, task
-
-
-def _together(cells: Iterable[Cell]) -> Cell:
-    whole = Cell()
-    for cell in cells:
-        whole.answered += cell.answered
-        whole.cancelled += cell.cancelled
-        whole.failures += cell.failures
-        whole.promised += cell.promised
-        whole.good += cell.good
-        for metric, summary in whole.summaries.items():
-            summary.merge(cell.summaries[metric])
-    return whole
+    return path == OTHER, path, task is not None, task == OTHER, task or ""
 
 
 def _shown(summary: Summary, qs: tuple[float, ...]) -> list[float | None]:
