@@ -1,11 +1,11 @@
 """Cells: what has come of the measured requests so far, by path and task."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from glm_locust.dashboard.labels import OTHER, Labels
-from glm_locust.metrics import METRICS, Summary, enough_for
+from glm_locust.metrics import METRICS, Summary, Values, enough_for
 from glm_locust.records import Outcome, RequestRecord
 from glm_locust.slo import Goodput, Objective, meets
 
@@ -19,6 +19,8 @@ QUANTILES = {
 }
 """Metric -> what of it is shown."""
 
+LONGEST = "itl_s"
+"""The metric of which a request has the most values."""
 MOST_PENDING = 4096
 MOST_PATHS = 8
 MOST_TASKS = 24
@@ -47,25 +49,23 @@ class Cell:
         """Values that no summary has yet: many at once cost much less."""
         self._figures: dict[str, Any] | None = None
 
-    def take(self, record: RequestRecord, objectives: Iterable[Objective]) -> None:
-        """Count one measured request."""
+    def take(self, record: RequestRecord, values: Mapping[str, Values], good: bool | None) -> None:
+        """Count one measured request; `good` is None where no goodput objective speaks of it."""
         self._figures = None
         if record.outcome is Outcome.CANCELLED:
             self.cancelled += 1
             return
-        if record.outcome is Outcome.OK:
-            self.answered += 1
-            for metric, pending in self._pending.items():
-                pending += METRICS[metric].formula(record)
-                if len(pending) > MOST_PENDING:
-                    self._fold()
-        else:
+        if good is not None:
+            self.promised += 1
+            self.good += good
+        if record.outcome is not Outcome.OK:
             self.failures[record.error_kind or record.outcome] += 1
-        for objective in objectives:
-            if isinstance(objective.measure, Goodput) and objective.scope.takes(record):
-                self.promised += 1
-                self.good += meets(objective.measure.conditions, record)
-                return
+            return
+        self.answered += 1
+        for metric, found in values.items():
+            self._pending[metric].extend(found)
+        if len(self._pending[LONGEST]) > MOST_PENDING:
+            self._fold()
 
     def figures(self) -> dict[str, Any]:
         """What is shown of it; durations in s, None for quantiles of too few values."""
@@ -99,11 +99,19 @@ class Cells:
     def take(self, record: RequestRecord) -> None:
         """Count one measured request."""
         path, task = self.key(record.path, record.task)
+        values = {metric: METRICS[metric].formula(record) for metric in QUANTILES}
+        good = self._good(record)
         for key in ((path, None), (path, task)):
             cell = self._cells.get(key)
             if cell is None:
                 cell = self._cells[key] = Cell()
-            cell.take(record, self._objectives)
+            cell.take(record, values, good)
+
+    def _good(self, record: RequestRecord) -> bool | None:
+        for objective in self._objectives:
+            if isinstance(objective.measure, Goodput) and objective.scope.takes(record):
+                return meets(objective.measure.conditions, record)
+        return None
 
     def key(self, path: str, task: str) -> tuple[str, str]:
         """The cell that this path and task are counted in."""

@@ -16,6 +16,8 @@ from glm_locust.slo import Goodput, parse
 MOST_DEVICES = 16
 DRAWN = ("busy", "memory_used", "power", "temperature", "cpu", "requests_running", "requests_waiting")
 """Quantities of devices that are kept over time."""
+TABLE_S = 2.0
+"""Quantiles of all requests so far are made anew this often while someone looks: they hardly move."""
 _NS = 1e9
 
 
@@ -36,7 +38,9 @@ class LiveRun:
     Times are the master's, in ns: a record stands in the charts where it arrived.
     """
 
-    def __init__(self, run_id: str, started_ns: int, slo: Sequence[str] = ()) -> None:
+    def __init__(
+        self, run_id: str, started_ns: int, slo: Sequence[str] = (), *, table_s: float = TABLE_S
+    ) -> None:
         self.run_id = run_id
         self._started_ns = started_ns
         self._objectives = [parse(text) for text in slo]
@@ -52,7 +56,9 @@ class LiveRun:
         self._gauges = Gauges()
         self._now_s = 0.0
         self._ended = False
-        self._table: list[dict[str, Any]] | None = None
+        self._table: list[dict[str, Any]] = []
+        self._table_s = table_s
+        self._table_at_s = -table_s
 
     def take(self, record: RequestRecord, now_ns: int) -> None:
         """Count one record that arrived at this time."""
@@ -62,7 +68,6 @@ class LiveRun:
             self._counts[record.phase] += 1
             second.warmup += record.phase is Phase.WARMUP
             return
-        self._table = None
         self._counts[record.outcome] += 1
         self._cells.take(record)
         for value in METRICS["send_lag_s"].formula(record):
@@ -118,8 +123,8 @@ class LiveRun:
 
     def snapshot(self, since: int = 0) -> dict[str, Any]:
         """What a page shows, with the points of the charts after number `since`."""
-        if self._table is None:
-            self._table = self._cells.rows()
+        if self._ended or self._now_s - self._table_at_s >= self._table_s:
+            self._table, self._table_at_s = self._cells.rows(), self._now_s
         gauges, counts = self._gauges, self._counts
         last = self._history.last
         return {

@@ -59,7 +59,7 @@ def at(seconds: float) -> int:
 
 
 def live(*slo: str) -> LiveRun:
-    return LiveRun("r", STARTED_NS, slo)
+    return LiveRun("r", STARTED_NS, slo, table_s=0)
 
 
 def row_of(run: LiveRun, path: str, task: str | None) -> dict[str, object]:
@@ -126,6 +126,16 @@ def test_goodput_is_the_share_of_requests_of_its_scope_that_met_all_conditions()
     assert row_of(run, "web", None)["goodput"] == 0.5
     assert row_of(run, "api", None)["goodput"] is None
     assert run.snapshot()["run"]["goodput"] == ["web: goodput(ttft < 300 ms, tpot < 60 ms) > 90 %"]
+
+
+def test_the_table_is_made_anew_every_other_second_and_at_the_end() -> None:
+    run = LiveRun("r", STARTED_NS, table_s=2)
+    for second in range(1, 5):
+        run.take(record(), at(second))
+        run.tick(at(second), Gauges())
+        assert row_of(run, "api", "ocr")["n"] == (1, 1, 3, 3)[second - 1]
+    run.end()
+    assert row_of(run, "api", "ocr")["n"] == 4
 
 
 def test_rates_are_those_of_the_last_ten_seconds() -> None:
