@@ -47,6 +47,7 @@ class Cell:
         self._summaries = {metric: Summary() for metric in QUANTILES}
         self._pending: dict[str, list[float]] = {metric: [] for metric in QUANTILES}
         """Values that no summary has yet: many at once cost much less."""
+        self._waiting = 0
         self._figures: dict[str, Any] | None = None
 
     def take(self, record: RequestRecord, values: Mapping[str, Values], good: bool | None) -> None:
@@ -64,8 +65,20 @@ class Cell:
         self.answered += 1
         for metric, found in values.items():
             self._pending[metric].extend(found)
-        if len(self._pending[LONGEST]) > MOST_PENDING:
+        self._waiting += 1 + len(values[LONGEST])
+        if self._waiting > MOST_PENDING:
             self._fold()
+
+    def add(self, other: "Cell") -> None:
+        """Count all requests of another cell too; its figures have been made."""
+        self._figures = None
+        self.answered += other.answered
+        self.cancelled += other.cancelled
+        self.failures += other.failures
+        self.promised += other.promised
+        self.good += other.good
+        for metric, summary in self._summaries.items():
+            summary.merge(other._summaries[metric])
 
     def figures(self) -> dict[str, Any]:
         """What is shown of it; durations in s, None for quantiles of too few values."""
@@ -85,6 +98,7 @@ class Cell:
         for metric, pending in self._pending.items():
             self._summaries[metric].add_all(pending)
             pending.clear()
+        self._waiting = 0
 
 
 class Cells:
@@ -92,7 +106,7 @@ class Cells:
 
     def __init__(self, objectives: Sequence[Objective]) -> None:
         self._objectives = objectives
-        self._cells: dict[tuple[str, str | None], Cell] = {}
+        self._cells: dict[tuple[str, str], Cell] = {}
         self._path = Labels(MOST_PATHS)
         self._task = Labels(MOST_TASKS)
 
@@ -101,11 +115,10 @@ class Cells:
         path, task = self.key(record.path, record.task)
         values = {metric: METRICS[metric].formula(record) for metric in QUANTILES}
         good = self._good(record)
-        for key in ((path, None), (path, task)):
-            cell = self._cells.get(key)
-            if cell is None:
-                cell = self._cells[key] = Cell()
-            cell.take(record, values, good)
+        cell = self._cells.get((path, task))
+        if cell is None:
+            cell = self._cells[path, task] = Cell()
+        cell.take(record, values, good)
 
     def _good(self, record: RequestRecord) -> bool | None:
         for objective in self._objectives:
@@ -119,13 +132,22 @@ class Cells:
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each path as a whole, task None, and after it one for each of its tasks."""
-        cells = sorted(self._cells.items(), key=_in_order)
-        return [{"path": path, "task": task, **cell.figures()} for (path, task), cell in cells]
+        paths: dict[str, dict[str, Cell]] = {}
+        for (path, task), cell in sorted(self._cells.items(), key=_in_order):
+            paths.setdefault(path, {})[task] = cell
+        found: list[dict[str, Any]] = []
+        for path, cells in paths.items():
+            of_tasks = [{"path": path, "task": task, **cell.figures()} for task, cell in cells.items()]
+            whole = Cell()
+            for cell in cells.values():
+                whole.add(cell)
+            found += [{"path": path, "task": None, **whole.figures()}, *of_tasks]
+        return found
 
 
-def _in_order(item: tuple[tuple[str, str | None], Cell]) -> tuple[bool, str, bool, bool, str]:
+def _in_order(item: tuple[tuple[str, str], Cell]) -> tuple[bool, str, bool, str]:
     (path, task), _ = item
-    return path == OTHER, path, task is not None, task == OTHER, task or ""
+    return path == OTHER, path, task == OTHER, task
 
 
 def _shown(summary: Summary, qs: tuple[float, ...]) -> list[float | None]:
