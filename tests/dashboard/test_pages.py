@@ -247,7 +247,8 @@ def test_hostile_names_are_text_and_the_page_is_chinese(browser: Browser, team: 
     with Visit(browser, f"{web.url}/stats/report") as visit:
         expect(visit.page.locator("#glm-report tbody th")).to_have_count(3)
         assert visit.page.locator("#glm-report img, #glm-report b, #glm-report script").count() == 0
-        assert visit.said == []
+        # Locust asks for icons that are not there under a base path; a name that ran would say its number.
+        assert [said for said in visit.said if "404" not in said] == []
     assert web.get("/glm/files/run.jsonl")[0] == 200
 
 
