@@ -15,6 +15,8 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from glm_locust.config import Scenario
 from glm_locust.errors import ConfigError, ExitCode, GlmLocustError
+from glm_locust.plugin import html_report
+from glm_locust.plugin.dashboard import Dashboard
 from glm_locust.plugin.director import Director
 from glm_locust.plugin.guard import Guard, exit_for_usage, say
 from glm_locust.plugin.interrupts import Interrupts
@@ -65,6 +67,7 @@ class Attachment:
         self._options = environment.parsed_options
         self._own_spool_dir = getattr(self._options, "glm_spool_dir", None)
         self.scenario: Scenario | None = None
+        self.dashboard: Dashboard | None = None
         self.master: MasterSide | None = None
         self.worker: WorkerSide | None = None
         self._exposition: Exposition | None = None
@@ -76,7 +79,8 @@ class Attachment:
                 check_file(Path(self.scenario.junit), "junit")
             if sources := sources_of(self.scenario):
                 check_sources(sources)
-            self.master = MasterSide(environment, self.channel, self.guard, director)
+            self.dashboard = Dashboard(environment, self.guard, self.scenario)
+            self.master = MasterSide(environment, self.channel, self.guard, director, self.dashboard)
             self._exposition = expose(environment, self.scenario)
         if not isinstance(runner, MasterRunner):
             self.worker = WorkerSide(environment, self.channel, self.guard, director)
@@ -97,6 +101,8 @@ class Attachment:
                 run_id = self.master.start(self.scenario, self.delivery, self.interrupts.since_now())
             except GlmLocustError as error:
                 say(str(error))
+                if self.dashboard is not None:
+                    self.dashboard.refuse(str(error))
                 self.environment.process_exit_code = ExitCode.USAGE
                 self.master.end()
                 return
@@ -168,6 +174,7 @@ class Plugin:
                 self.director.attach(environment)
         except ConfigError as error:
             exit_for_usage(str(error))
+        html_report.extend(_report_section)
         if attachment.worker is not None and attachment.master is None:
             # Added after the runner's own: this one comes before it, while the master still listens.
             environment.events.quitting.add_listener(attachment.guard(self._drain_worker))
@@ -244,6 +251,12 @@ def scenario_of(environment: Environment) -> Scenario:
     if scenario is None:
         raise ConfigError("there is no run on this process yet")
     return scenario
+
+
+def _report_section(environment: Environment) -> str:
+    attachment = _ATTACHMENTS.get(environment)
+    dashboard = None if attachment is None else attachment.dashboard
+    return "" if dashboard is None else dashboard.report_section()
 
 
 def _attachment(environment: Environment) -> Attachment:

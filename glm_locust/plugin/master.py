@@ -14,6 +14,7 @@ from locust.runners import STATE_MISSING, MasterRunner
 from glm_locust.config import Scenario
 from glm_locust.delivery.recorder import CANCEL_GRACE_S, SHIP_GRACE_S
 from glm_locust.errors import ConfigError, ExitCode, GlmLocustError, one_line
+from glm_locust.plugin.dashboard import Dashboard
 from glm_locust.plugin.director import Director
 from glm_locust.plugin.guard import Guard, say
 from glm_locust.plugin.options import DeliveryOptions
@@ -39,7 +40,12 @@ class MasterSide:
     """One per process that leads runs; begins, drains and finishes one after the other."""
 
     def __init__(
-        self, environment: Environment, channel: Channel, guard: Guard, director: Director | None
+        self,
+        environment: Environment,
+        channel: Channel,
+        guard: Guard,
+        director: Director | None,
+        dashboard: Dashboard,
     ) -> None:
         self.run: Run | None = None
         """The present run, or the last one."""
@@ -47,6 +53,7 @@ class MasterSide:
         self._channel = channel
         self._guard = guard
         self._director = director
+        self._dashboard = dashboard
         self._delivery: DeliveryOptions | None = None
         self._code: ExitCode | None = None
         self._interrupted: Callable[[], bool] = lambda: False
@@ -83,6 +90,7 @@ class MasterSide:
         run = self.run = Run(header, Path(scenario.out) / header.run_id)
         judge = RunJudge(scenario)
         run.add_sink(judge)
+        self._dashboard.start(run, scenario)
         self._sampling.start(scenario, run)
         self._delivery = delivery
         self._interrupted = interrupted
@@ -226,6 +234,7 @@ class MasterSide:
                 allow_lost_workers=self._delivery.allow_lost_workers,
             )
         finally:
+            self._guard(self._dashboard.finish)()
             stage.finished.set()
             if run.workers and all(self._gone(worker) for worker in run.workers):
                 self.end()  # Locust stops a run without workers, but goes on waiting
