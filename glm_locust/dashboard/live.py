@@ -18,6 +18,8 @@ DRAWN = ("busy", "memory_used", "power", "temperature", "cpu", "requests_running
 """Quantities of devices that are kept over time."""
 TABLE_S = 2.0
 """Quantiles of all requests so far are made anew this often while someone looks: they hardly move."""
+SLOWER_FROM = 5000
+"""From so many answers on, they are made anew only every third time: they move even less, and cost more."""
 _NS = 1e9
 
 
@@ -123,7 +125,8 @@ class LiveRun:
 
     def snapshot(self, since: int = 0) -> dict[str, Any]:
         """What a page shows, with the points of the charts after number `since`."""
-        if self._ended or self._now_s - self._table_at_s >= self._table_s:
+        every_s = self._table_s * (1 if self._counts[Outcome.OK] < SLOWER_FROM else 3)
+        if self._ended or self._now_s - self._table_at_s >= every_s:
             self._table, self._table_at_s = self._cells.rows(), self._now_s
         gauges, counts = self._gauges, self._counts
         last = self._history.last
