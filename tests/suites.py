@@ -23,9 +23,10 @@ NOTHING_SELECTED = 5
 PLACES = {
     # Longest first; "rest" is what no other suite names.
     "versions": ("tests/streamlit_versions",),
-    "runs": ("tests/comparison", "tests/plugin", "tests/samples", "tests/exposition"),
+    "runs": ("tests/comparison", "tests/plugin", "tests/samples"),
     "users": ("tests/users", "tests/cli", "tests/servers"),
     "exporter": ("tests/exporter",),
+    "live": ("tests/dashboard", "tests/exposition"),
     "rest": (),
 }
 

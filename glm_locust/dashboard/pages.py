@@ -23,7 +23,7 @@ from glm_locust.dashboard.texts import texts
 _HERE = Path(__file__).parent
 STATIC = ("dashboard.css", "dashboard.js", "tab.js")
 PLOTLY = "plotly.min.js"
-FILES = ("report.html", "report.md", "summary.json", "run.jsonl", "samples.jsonl.gz")
+FILES = ("report.html", "summary.md", "summary.json", "run.jsonl", "samples.jsonl.gz")
 """What of a run's directory may be had."""
 SHOWN_INLINE = ("report.html",)
 VIEWS = ("all", "llm", "gpu")
