@@ -213,8 +213,8 @@ class TestWhileARunIsOn:
                     assert float(cells[4]) == pytest.approx(told["p95"] * 1000, rel=0.01)
             assert visit.said == []
         assert not (run_dir / "samples.newest.json").exists()
-        code, _ = comparison.get("/glm/files/report.html")
-        assert code == 200
+        for name in FILES:
+            assert comparison.get(f"/glm/files/{name}")[0] == 200, name
         with Visit(browser, f"{comparison.url}/glm/files/report.html") as visit:
             expect(visit.page.locator("svg.main-svg").first).to_be_attached(timeout=SLOW_MS)
             assert visit.said == []
