@@ -26,6 +26,7 @@ PLACES = {
     "runs": ("tests/comparison", "tests/plugin", "tests/samples"),
     "users": ("tests/users", "tests/cli", "tests/servers"),
     "exporter": ("tests/exporter",),
+    "live": ("tests/dashboard", "tests/exposition"),
     "rest": (),
 }
 

@@ -134,3 +134,35 @@ def test_what_is_not_a_quantile_is_refused(q: float) -> None:
 def test_percentiles_are_printed_from_enough_values_only(q: float, n: int, *, shown: bool) -> None:
     assert enough_for(q, n) is shown
     assert SMALLEST_N == {0.95: 20, 0.99: 100}
+
+
+@given(st.lists(st.lists(st.floats(-1e150, 1e150), max_size=20), max_size=5))
+def test_many_at_once_are_the_same_as_one_after_the_other(parts: list[list[float]]) -> None:
+    at_once = Summary()
+    for part in parts:
+        at_once.add_all(part)
+    assert at_once == Summary(value for part in parts for value in part)
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_very_many_at_once_too(name: str) -> None:
+    values = [float(value) for value in DISTRIBUTIONS[name](3000)]
+    at_once, one_by_one = Summary(), Summary()
+    at_once.add_all(values)
+    for value in values:
+        one_by_one.add(value)
+    assert at_once == one_by_one
+
+
+def test_many_at_once_are_taken_all_or_none() -> None:
+    summary = Summary([1.0])
+    for bad in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="finite"):
+            summary.add_all([2.0, bad])
+    assert summary == Summary([1.0])
+
+
+def test_several_quantiles_are_those_one_by_one() -> None:
+    summary = Summary(DISTRIBUTIONS["log-normal"](1000))
+    assert summary.quantiles(QUANTILES) == tuple(summary.quantile(q) for q in QUANTILES)
+    assert Summary().quantiles((0.5, 0.9)) == (None, None)

@@ -16,6 +16,7 @@ COMMANDS = {
     "testbed": "run the simulated model server with its page and Jupyter proxy",
     "report": "write the report of a run again from its run.jsonl",
     "diff": "tell what changed from one run to another",
+    "export": "write a finished run for Prometheus",
     "recover": "rebuild a run from the spools of its workers",
 }
 """Only the module of the command that is typed is imported: a missing extra breaks no other."""

@@ -26,6 +26,8 @@ _GROUPS = {
     **dict.fromkeys(("repeats", "levels", "warmup", "design", "web_share", "think_time"), "plan"),
     **dict.fromkeys(("slo", "junit"), "verdict"),
     **dict.fromkeys(("exporter", "metrics", "samples_auth_env", "samples_auth_file", "samples_ca"), _SAMPLES),
+    **dict.fromkeys(("prometheus", "prometheus_cert", "prometheus_key"), "metrics for Prometheus"),
+    **dict.fromkeys(("prometheus_auth_env", "prometheus_auth_file"), "metrics for Prometheus"),
 }
 
 

@@ -1,5 +1,6 @@
 """What a run is to do, read from TOML and command lines into frozen dataclasses."""
 
+from glm_locust.config.metrics_port import MetricsPort
 from glm_locust.config.options import OPTIONS, Option
 from glm_locust.config.page_settings import PAGE_CHOICES, page_choices
 from glm_locust.config.scenario import Scenario, load_scenario
@@ -20,6 +21,7 @@ __all__ = [
     "AnswerChoice",
     "ApiTarget",
     "Deadlines",
+    "MetricsPort",
     "Option",
     "Scenario",
     "Secret",

@@ -65,4 +65,13 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("junit", "FILE", "JUnit file with a test case per objective"),
     Option("lang", "LANG", "language of the report: en or zh (default: en)"),
+    Option(
+        "prometheus",
+        "HOST:PORT",
+        "serve the run's metrics for Prometheus there, like :9646, which means 127.0.0.1 (default: nowhere)",
+    ),
+    Option("prometheus_cert", "FILE", "certificate for TLS on that port, PEM"),
+    Option("prometheus_key", "FILE", "its key, PEM (default: in the certificate's file)"),
+    Option("prometheus_auth_env", "NAME", "environment variable with the user:password to ask of scrapers"),
+    Option("prometheus_auth_file", "FILE", "file with the user:password to ask of scrapers"),
 )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from glm_locust.config.metrics_port import MetricsPort, read_metrics_port
 from glm_locust.config.page_settings import PAGE_CHOICES
 from glm_locust.config.settings import Settings
 from glm_locust.config.target_settings import given, read_targets
@@ -80,6 +81,8 @@ class Scenario:
     """File that tells of every objective as a test case."""
     lang: ReportLang = "en"
     """Language of the report."""
+    prometheus: MetricsPort | None = None
+    """Where the metrics of the run are served for Prometheus."""
 
     @property
     def samples_auth(self) -> Secret:
@@ -144,8 +147,9 @@ class Scenario:
         """This scenario with what a command line says; None means not given.
 
         Keys are fields or the words `model max_tokens api_key_env api_key_file jupyter_token_env
-        jupyter_token_file header timeout ca`, which apply to the targets; targets are URLs. Numbers
-        and lists may be texts. Raises ConfigError that names the option, `prefix` before its word.
+        jupyter_token_file header timeout ca`, which apply to the targets, and `prometheus_cert
+        prometheus_key prometheus_auth_env prometheus_auth_file`; targets are URLs. Numbers and lists may
+        be texts. Raises ConfigError that names the option, `prefix` before its word.
         """
         return _applied(self, Settings(overrides, lambda key: prefix + key.replace("_", "-"), from_text=True))
 
@@ -161,6 +165,7 @@ class Scenario:
             "slo",
             "junit",
             "lang",
+            "prometheus",
         }
         told = {
             name: getattr(self, name) for name in (row.name for row in fields(self)) if name not in skipped
@@ -260,10 +265,11 @@ def _applied(base: Scenario, settings: Settings) -> Scenario:
         junit=settings.text("junit"),
         lang=settings.choice("lang", REPORT_LANGUAGES),
     )
+    prometheus = read_metrics_port(settings, base.prometheus)
     if (auth := settings.secret("samples_auth")) is not None:
         changes |= {"samples_auth_env": auth.env, "samples_auth_file": auth.file}
     settings.close()
-    merged = replace(base, api=api, web=web, web_jupyter=web_jupyter, **changes)
+    merged = replace(base, api=api, web=web, web_jupyter=web_jupyter, prometheus=prometheus, **changes)
     if merged.image_size not in IMAGE_SIZES:
         settings.fail("image_size", f"{IMAGE_SIZES[0]} to {IMAGE_SIZES[-1]} pixels")
     unknown = [task for task in merged.tasks if task not in TASKS]

@@ -8,12 +8,14 @@ from weakref import WeakKeyDictionary
 import gevent
 import gevent.event
 
+from glm_locust.delivery.pulse import PulseTaker
 from glm_locust.delivery.shipping import Shipper
 from glm_locust.delivery.spool import Spool
 from glm_locust.errors import ConfigError, LocalProtocolError
 from glm_locust.records import Measurement, Phase, RequestRecord, encode_line
 from glm_locust.sinks import SinkError
 from glm_locust.transport.clock import now_ns
+from glm_locust.transport.messages import Pulse
 from glm_locust.workload.prompt import Prompt
 
 CANCEL_GRACE_S = 5.0
@@ -47,6 +49,7 @@ class Recorder:
         self._seq = 0
         self._in_flight: dict[Measurement, Any] = {}
         """With the greenlet that asks."""
+        self._pulse = PulseTaker(run_id, now_ns())
         self._closing = False
         self._idle = gevent.event.Event()
         self._idle.set()
@@ -69,6 +72,10 @@ class Recorder:
     def last_seq(self) -> int:
         """Records made so far."""
         return self._seq
+
+    def pulse(self, cpu_s: float) -> Pulse:
+        """How this worker has been since the last call; `cpu_s` is the CPU time of its process so far."""
+        return self._pulse.take(self._in_flight, now_ns(), cpu_s)
 
     def begin(
         self,
@@ -114,6 +121,7 @@ class Recorder:
         measurement.cancel(now_ns())
         record = measurement.seal(run_id=self.run_id, worker_id=self.worker_id, seq=self._seq + 1)
         self._seq += 1
+        self._pulse.finished(record)
         try:
             line = self._spool.append(record)
         except SinkError as error:

@@ -15,6 +15,8 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from glm_locust.config import Scenario
 from glm_locust.errors import ConfigError, ExitCode, GlmLocustError
+from glm_locust.plugin import html_report
+from glm_locust.plugin.dashboard import Dashboard
 from glm_locust.plugin.director import Director
 from glm_locust.plugin.guard import Guard, exit_for_usage, say
 from glm_locust.plugin.interrupts import Interrupts
@@ -26,6 +28,7 @@ from glm_locust.plugin.options import (
     read_delivery,
     read_scenario,
 )
+from glm_locust.plugin.prometheus import Exposition, expose
 from glm_locust.plugin.worker import WorkerSide
 from glm_locust.run import Run
 from glm_locust.samples.sources import check as check_sources
@@ -64,8 +67,10 @@ class Attachment:
         self._options = environment.parsed_options
         self._own_spool_dir = getattr(self._options, "glm_spool_dir", None)
         self.scenario: Scenario | None = None
+        self.dashboard: Dashboard | None = None
         self.master: MasterSide | None = None
         self.worker: WorkerSide | None = None
+        self._exposition: Exposition | None = None
         if not isinstance(runner, WorkerRunner):
             self.scenario = read_scenario(self._options)
             read_delivery(self._options)
@@ -74,7 +79,9 @@ class Attachment:
                 check_file(Path(self.scenario.junit), "junit")
             if sources := sources_of(self.scenario):
                 check_sources(sources)
-            self.master = MasterSide(environment, self.channel, self.guard, director)
+            self.dashboard = Dashboard(environment, self.guard, self.scenario)
+            self.master = MasterSide(environment, self.channel, self.guard, director, self.dashboard)
+            self._exposition = expose(environment, self.scenario)
         if not isinstance(runner, MasterRunner):
             self.worker = WorkerSide(environment, self.channel, self.guard, director)
         self.interrupts = Interrupts(self._hurry)
@@ -94,9 +101,13 @@ class Attachment:
                 run_id = self.master.start(self.scenario, self.delivery, self.interrupts.since_now())
             except GlmLocustError as error:
                 say(str(error))
+                if self.dashboard is not None:
+                    self.dashboard.refuse(str(error))
                 self.environment.process_exit_code = ExitCode.USAGE
                 self.master.end()
                 return
+            if self._exposition is not None and self.master.run is not None:
+                self._exposition.begin(self.master.run)
             order = _Order(run_id=run_id, scenario=self.scenario.to_message())
             setattr(self._options, ORDER_OPTION, msgspec.to_builtins(order))
         if self.worker is not None:
@@ -163,6 +174,7 @@ class Plugin:
                 self.director.attach(environment)
         except ConfigError as error:
             exit_for_usage(str(error))
+        html_report.extend(_report_section)
         if attachment.worker is not None and attachment.master is None:
             # Added after the runner's own: this one comes before it, while the master still listens.
             environment.events.quitting.add_listener(attachment.guard(self._drain_worker))
@@ -239,6 +251,12 @@ def scenario_of(environment: Environment) -> Scenario:
     if scenario is None:
         raise ConfigError("there is no run on this process yet")
     return scenario
+
+
+def _report_section(environment: Environment) -> str:
+    attachment = _ATTACHMENTS.get(environment)
+    dashboard = None if attachment is None else attachment.dashboard
+    return "" if dashboard is None else dashboard.report_section()
 
 
 def _attachment(environment: Environment) -> Attachment:

@@ -14,6 +14,7 @@ from locust.runners import STATE_MISSING, MasterRunner
 from glm_locust.config import Scenario
 from glm_locust.delivery.recorder import CANCEL_GRACE_S, SHIP_GRACE_S
 from glm_locust.errors import ConfigError, ExitCode, GlmLocustError, one_line
+from glm_locust.plugin.dashboard import Dashboard
 from glm_locust.plugin.director import Director
 from glm_locust.plugin.guard import Guard, say
 from glm_locust.plugin.options import DeliveryOptions
@@ -23,7 +24,7 @@ from glm_locust.records import RunFooter, RunHeader
 from glm_locust.run import Run, command_as_typed, command_line, machine, new_run_id, versions
 from glm_locust.transport.channel import LOCAL_WORKER, Channel
 from glm_locust.transport.clock import now_ns
-from glm_locust.transport.messages import Batch, Drain, Drained, Hello, Refusal, unpack
+from glm_locust.transport.messages import Batch, Drain, Drained, Hello, Pulse, Refusal, unpack
 
 WATCH_S = 1.0
 """How often lost workers are looked for."""
@@ -39,7 +40,12 @@ class MasterSide:
     """One per process that leads runs; begins, drains and finishes one after the other."""
 
     def __init__(
-        self, environment: Environment, channel: Channel, guard: Guard, director: Director | None
+        self,
+        environment: Environment,
+        channel: Channel,
+        guard: Guard,
+        director: Director | None,
+        dashboard: Dashboard,
     ) -> None:
         self.run: Run | None = None
         """The present run, or the last one."""
@@ -47,6 +53,7 @@ class MasterSide:
         self._channel = channel
         self._guard = guard
         self._director = director
+        self._dashboard = dashboard
         self._delivery: DeliveryOptions | None = None
         self._code: ExitCode | None = None
         self._interrupted: Callable[[], bool] = lambda: False
@@ -56,6 +63,7 @@ class MasterSide:
         channel.on(Batch.KIND, guard(self._take_batch))
         channel.on(Drained.KIND, guard(self._take_drained))
         channel.on(Refusal.KIND, guard(self._take_refusal))
+        channel.on(Pulse.KIND, guard(self._take_pulse))
 
     @property
     def exit_code(self) -> ExitCode | None:
@@ -82,6 +90,7 @@ class MasterSide:
         run = self.run = Run(header, Path(scenario.out) / header.run_id)
         judge = RunJudge(scenario)
         run.add_sink(judge)
+        self._dashboard.start(run, scenario)
         self._sampling.start(scenario, run)
         self._delivery = delivery
         self._interrupted = interrupted
@@ -147,6 +156,7 @@ class MasterSide:
         told: set[str] = set()
         while not stage.finished.is_set():
             gone = {worker: why for worker in tuple(run.workers) if (why := self._gone(worker)) is not None}
+            run.absent = frozenset(worker for worker in gone if not run.workers[worker].delivered)
             for worker in gone.keys() - told:
                 account = run.workers[worker]
                 if not account.delivered:
@@ -224,6 +234,7 @@ class MasterSide:
                 allow_lost_workers=self._delivery.allow_lost_workers,
             )
         finally:
+            self._guard(self._dashboard.finish)()
             stage.finished.set()
             if run.workers and all(self._gone(worker) for worker in run.workers):
                 self.end()  # Locust stops a run without workers, but goes on waiting
@@ -287,6 +298,10 @@ class MasterSide:
         self._progress()
         if ack is not None:
             self._channel.send(ack.KIND, ack.pack(), worker)
+
+    def _take_pulse(self, worker: str, data: dict[str, Any]) -> None:
+        if self.run is not None:
+            self.run.feel(worker, unpack(Pulse, data), now_ns())
 
     def _take_drained(self, worker: str, data: dict[str, Any]) -> None:
         if self.run is not None and (ack := self.run.release(worker, unpack(Drained, data))) is not None:

@@ -12,6 +12,24 @@ from glm_locust.errors import ConfigError
 GROUP = "glm_locust"
 PREFIX = "--glm-"
 
+START_FORM = (
+    "tasks",
+    "repeats",
+    "levels",
+    "warmup",
+    "prompt_lang",
+    "think_time",
+    "max_tokens",
+    "image_size",
+    "seed",
+    "lang",
+)
+"""Fields of the start form of Locust's web page.
+
+What decides where requests go, with which secret, or where files are written is left to the command line:
+the form is for whoever reaches the page.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOptions:
@@ -25,7 +43,7 @@ class DeliveryOptions:
 def add_options(parser: ArgumentParser) -> None:
     """Add our options; values stay text here, so that a bad one gets our message and exit code."""
     group = parser.add_argument_group(GROUP)
-    option = group.add_argument  # an option of a group is no field of the dashboard's start form
+    option = group.add_argument
     option(
         f"{PREFIX}scenario",
         metavar="FILE",
@@ -33,7 +51,9 @@ def add_options(parser: ArgumentParser) -> None:
     )
     for row in OPTIONS:
         action = "append" if row.repeatable else "store"
-        option(PREFIX + row.word, metavar=row.metavar, help=row.help, action=action)
+        added = option(PREFIX + row.word, metavar=row.metavar, help=row.help, action=action)
+        # Locust takes it for a field of its form by this attribute, which an option of a group lacks.
+        added.include_in_web_ui = row.key in START_FORM  # type: ignore[attr-defined]
     option(
         f"{PREFIX}spool-dir",
         metavar="DIR",
@@ -67,6 +87,7 @@ def read_scenario(options: Namespace) -> Scenario:
         raise ConfigError("call glm_locust.plugin.install() at the top of the locustfile, not in a function")
     base = load_scenario(options.glm_scenario) if options.glm_scenario else Scenario()
     given = {row.key: getattr(options, f"glm_{row.key}") for row in OPTIONS}
+    given |= {key: None for key in START_FORM if given[key] == ""}  # a field that was left empty
     return base.merge(given, prefix=PREFIX)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import gevent
 import gevent.event
-import psutil
 from locust.env import Environment
 from locust.exception import RPCError
 from locust.runners import WorkerRunner
@@ -18,6 +17,7 @@ from glm_locust.config import Scenario
 from glm_locust.delivery import Recorder, Shipper, Spool, enroll
 from glm_locust.plugin.director import Director
 from glm_locust.plugin.guard import Guard
+from glm_locust.plugin.heartbeat import Heartbeat, process_cpu_s
 from glm_locust.plugin.sampling import WorkerClocks
 from glm_locust.transport.channel import LOCAL_WORKER, Channel
 from glm_locust.transport.clock import ANCHOR_PERF_NS, ANCHOR_WALL_NS
@@ -39,6 +39,7 @@ class WorkerSide:
         self._recorder: Recorder | None = None
         self._shipper: Shipper | None = None
         self._clocks = WorkerClocks(channel)
+        self._heartbeat: Heartbeat | None = None
         self._cpu_s = 0.0
         self._left = gevent.event.Event()
         self._leaving: gevent.Greenlet | None = None
@@ -61,11 +62,12 @@ class WorkerSide:
         )
         self._leaving = None
         self._left = gevent.event.Event()
-        self._cpu_s = _cpu_s()
+        self._cpu_s = process_cpu_s()
         enroll(self._environment, self._recorder)
         if self._director is not None:
             self._director.begin(self._environment)
         self._clocks.start(run_id, scenario)
+        self._heartbeat = Heartbeat(self._channel, self._recorder)
         # What exists now stays for the whole run: the collector need not visit it between tokens.
         gc.collect()
         gc.freeze()
@@ -93,14 +95,16 @@ class WorkerSide:
         return True
 
     def _leave(self, recorder: Recorder, timeout_s: float) -> None:
-        left = self._left
+        left, heartbeat = self._left, self._heartbeat
         try:
             if self._director is not None:
                 self._guard(self._director.stop)(self._environment)
             recorder.drain(timeout_s)
             self._send_statistics()
             self._guard(self._clocks.finish)()
-            cpu = {"cpu_s": round(_cpu_s() - self._cpu_s, 3)}
+            if heartbeat is not None:
+                heartbeat.stop()
+            cpu = {"cpu_s": round(process_cpu_s() - self._cpu_s, 3)}
             if not recorder.leave(cpu):
                 _log.warning("glm_locust: records not delivered to the master stay in the spool")
         finally:
@@ -119,6 +123,8 @@ class WorkerSide:
         """A new master began a new run while ours never ended: ours stays in its spool."""
         if self._recorder is not None and self._leaving is None and self._shipper is not None:
             self._shipper.close()
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
 
     def _take_ack(self, _worker: str, data: dict[str, Any]) -> None:
         if self._shipper is not None:
@@ -137,8 +143,3 @@ def _facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "clock": {"wall_ns": ANCHOR_WALL_NS, "perf_ns": ANCHOR_PERF_NS},
     }
-
-
-def _cpu_s() -> float:
-    times = psutil.Process().cpu_times()
-    return float(times.user + times.system)

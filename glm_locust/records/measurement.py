@@ -83,6 +83,13 @@ class Measurement:
         return min((c.instants_ns[0] for c in self._candidates.values()), default=None)
 
     @property
+    def provisional_first_token_lag_us(self) -> int | None:
+        """The generator's lag at that text; None without kernel stamps."""
+        heard = self._candidates.values()
+        first = min(heard, key=lambda candidate: candidate.instants_ns[0], default=None)
+        return first.first_lag_us if first else None
+
+    @property
     def ended(self) -> Ended | None:
         """The end, once one was reported."""
         return self._ended

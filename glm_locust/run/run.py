@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from glm_locust.errors import GlmLocustError
 from glm_locust.records import Outcome, RequestRecord, RunFooter, RunHeader, decode_line
+from glm_locust.run.pulses import Pulses
 from glm_locust.sinks import JsonlSink, SinkError
-from glm_locust.transport.messages import Ack, Batch, Drained, Hello
+from glm_locust.transport.messages import Ack, Batch, Drained, Hello, Pulse
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +55,10 @@ class Run:
         """Why the run can take no more records: the disk is full."""
         self.notes: list[str] = []
         self.footer: RunFooter | None = None
+        self.pulses = Pulses()
+        """How the workers are now."""
+        self.absent: frozenset[str] = frozenset()
+        """Workers that are gone for now, and may yet come back; who leads the run says so."""
         self._sinks = list(sinks)
         self._file = JsonlSink(run_dir, header)
         self._refused: set[str] = set()
@@ -118,6 +123,11 @@ class Run:
                 sink.accept(record)
         return self._ack(account)
 
+    def feel(self, worker_id: str, pulse: Pulse, now_ns: int) -> None:
+        """A worker tells how it is; passed over where it talks of another run."""
+        if pulse.run_id == self.run_id and worker_id in self.workers:
+            self.pulses.take(worker_id, pulse, now_ns)
+
     def release(self, worker_id: str, drained: Drained) -> Ack | None:
         """A worker is done; acknowledged as closed only when all its records are here."""
         account = self.workers.get(worker_id)
@@ -125,6 +135,7 @@ class Run:
             return None
         account.facts.update(drained.facts)
         account.last_seq = drained.last_seq
+        self.pulses.drop(worker_id)
         account.lost = None
         return self._ack(account)
 

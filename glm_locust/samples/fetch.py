@@ -5,6 +5,7 @@ that closes (its parent ended or is done with it). Then it fetches once more, wr
 the run must know to its standard output, a line each, and ends.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ import msgspec
 from glm_locust.correlate.probes import Offset
 from glm_locust.errors import one_line
 from glm_locust.samples.exposition import plain_values
+from glm_locust.samples.newest import Newest
 from glm_locust.samples.probing import ROUND_PERIOD_S, ClockProbe
 from glm_locust.samples.sources import AUTH_VARIABLE, basic_auth_header, client, tls_context
 from glm_locust.samples.store import (
@@ -58,18 +60,22 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 class _Notebook:
     """The one writer that all fetching threads share."""
 
-    def __init__(self, path: Path) -> None:
-        self._writer = SampleWriter(path)
+    def __init__(self, run_dir: Path) -> None:
+        self._writer = SampleWriter(free_samples_path(run_dir))
+        self._newest = Newest(run_dir)
         self._lock = threading.Lock()
 
     def write(self, line: SampleLine) -> None:
         with self._lock:
             self._writer.write(line)
             self._writer.flush()
+            with contextlib.suppress(OSError):  # for those who look on; the samples are what counts
+                self._newest.take(line, time.time_ns())
 
     def close(self) -> None:
         with self._lock:
             self._writer.close()
+            self._newest.remove()
 
 
 class ExporterSource:
@@ -219,7 +225,7 @@ def clock_line(source: str, worker: str, offset: Offset) -> Clock:
 
 def fetch(order: Order, stop: threading.Event) -> list[str]:
     """Carry out the order until `stop` is set and everything is written; returns notes for the run."""
-    notebook = _Notebook(free_samples_path(Path(order.run_dir)))
+    notebook = _Notebook(Path(order.run_dir))
     auth = os.environ.get(AUTH_VARIABLE)
     header = None if auth is None else basic_auth_header(auth)
     tls = tls_context(order.ca)

@@ -1,7 +1,7 @@
 """Service level objectives: `ttft p95 < 2 s` read, and judged by the records of a run."""
 
 from glm_locust.slo.grammar import parse
-from glm_locust.slo.judge import Judge, Reason, Ruling, Verdict, Windows, overall
+from glm_locust.slo.judge import Judge, Reason, Ruling, Verdict, Windows, meets, overall
 from glm_locust.slo.objective import (
     Comparison,
     Condition,
@@ -25,6 +25,7 @@ __all__ = [
     "Scope",
     "Verdict",
     "Windows",
+    "meets",
     "overall",
     "parse",
 ]

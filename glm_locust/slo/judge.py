@@ -263,12 +263,8 @@ class _Hearing:
     def _meets(self, condition: Condition, record: RequestRecord) -> tuple[bool, bool]:
         """Whether every value of the request meets the condition: as measured, and without our lateness."""
         values = self._values_of(condition.metric, record)
-        if not values:
-            nothing_to_wait_for = condition.metric in _WITHIN_ANSWERS
-            return nothing_to_wait_for, nothing_to_wait_for
-        worst = max(values) if condition.comparison.downwards else min(values)
-        holds, limit = condition.comparison.holds, condition.limit
-        return holds(worst, limit), holds(worst - _lateness_s(condition.metric, record), limit)
+        lateness_s = _lateness_s(condition.metric, record)
+        return _all_hold(condition, values), _all_hold(condition, values, lateness_s)
 
     def _missing_on(self) -> tuple[str, ...]:
         match self.objective.measure:
@@ -297,6 +293,21 @@ class _Hearing:
         self._at_s.append(record.scheduled_ns * _S_PER_NS)
         self._values.append(value)
         self._on_time.append(on_time)
+
+
+def meets(conditions: Iterable[Condition], record: RequestRecord) -> bool:
+    """Whether a request was answered and, as measured, met every condition."""
+    return record.outcome is Outcome.OK and all(
+        _all_hold(condition, METRICS[condition.metric].formula(record)) for condition in conditions
+    )
+
+
+def _all_hold(condition: Condition, values: Sequence[float], lateness_s: float = 0.0) -> bool:
+    """Whether every value of a request meets the condition, the generator's lateness taken off."""
+    if not values:
+        return condition.metric in _WITHIN_ANSWERS
+    worst = max(values) if condition.comparison.downwards else min(values)
+    return condition.comparison.holds(worst - lateness_s, condition.limit)
 
 
 def _lateness_s(metric: str, record: RequestRecord) -> float:

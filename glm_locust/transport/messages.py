@@ -1,4 +1,4 @@
-"""What a worker and its master say to each other to deliver records; every message names its run."""
+"""What a worker and its master say to each other in a run; every message names its run."""
 
 from typing import Any, ClassVar, TypeVar
 
@@ -72,3 +72,25 @@ class Refusal(Message, frozen=True, kw_only=True):
     KIND: ClassVar[str] = "glm_refusal"
     text: str
     """One line for a person."""
+
+
+class InFlight(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests of one kind that a worker has begun and not finished."""
+
+    path: str
+    task: str
+    level: int | None = None
+    count: int
+
+
+class Pulse(Message, frozen=True, kw_only=True):
+    """Up, once a second: how this worker is now. A lost one is not sent again, the next is newer."""
+
+    KIND: ClassVar[str] = "glm_pulse"
+    in_flight: tuple[InFlight, ...] = ()
+    send_lag_s: float | None = None
+    """Largest of the requests sent since the last pulse; None: none was sent."""
+    generator_lag_s: float | None = None
+    """Largest at the first tokens that came since the last pulse; None: none came with a kernel stamp."""
+    cpu_ratio: float | None = None
+    """CPU time of the process over time since the last pulse: 1 is a whole core."""

@@ -93,6 +93,12 @@ def test_an_environment_variable_that_is_not_set(command: Command, testbed: Test
     assert "NOT_SET_IN_THE_TESTS is not set" in line
 
 
+def test_a_port_for_prometheus_that_is_taken(command: Command, nobody: str, testbed: Testbed) -> None:
+    taken = nobody.removeprefix("http://")
+    line = refused(command, f"--api={testbed.api_url}", f"--prometheus={taken}")
+    assert line == f"prometheus: cannot listen on {taken}: Address already in use"
+
+
 OPTIONS = [
     ("--tasks=cook", "--tasks: expected some of describe, ocr, chart, compare, reason", "an unknown task"),
     ("--workers=0", "--workers: expected a whole number of at least 1, got '0'", "nobody to do the work"),

@@ -396,6 +396,9 @@ def test_options_are_the_keys_of_a_scenario():
     values |= {"exporter": ["http://e:9836"], "metrics": ["http://h/metrics"], "samples_auth_env": "C"}
     values |= {
         "samples_auth_file": None,
+        "prometheus": ":1",
+        "prometheus_auth_env": "D",
+        "prometheus_auth_file": None,
         "slo": ["failures < 1 %"],
         "lang": "zh",
         "api_key_env": "A",

@@ -1,86 +1,22 @@
 """A real Prometheus with the shipped configuration scrapes a real exporter: no gap, alerts come and go."""
 
-import json
 import re
-import socket
 import subprocess
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.exporter.prometheus import SHIPPED, Prometheus
 from tests.exporter.rig import DEADLINE_S, Exporter, Journal, until
 
 pytestmark = [pytest.mark.servers, pytest.mark.compiler, pytest.mark.prometheus]
 
-SHIPPED = Path(__file__).parents[2] / "configs" / "prometheus"
 SLOW_S = 90.0
 LONGEST_GAP_S = 2.5
 """Scrapes are due every second; a shared machine may be late with one."""
-
-
-class Prometheus:
-    """A Prometheus server of this test's own."""
-
-    def __init__(self, folder: Path, target: str) -> None:
-        config = (SHIPPED / "prometheus.yml").read_text().replace("127.0.0.1:9836", target)
-        # Whoever listens on the other usual ports of this machine is not to be scraped by a test.
-        config = re.sub(r'"127\.0\.0\.1:(9646|8080)"', '"127.0.0.1:1"', config)
-        (folder / "prometheus.yml").write_text(config)
-        (folder / "rules.yml").write_text((SHIPPED / "rules.yml").read_text())
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{free.getsockname()[1]}"
-        self._log = (folder / "log").open("wb")
-        self._process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address={self.address}",
-            ],
-            stdout=self._log,
-            stderr=self._log,
-        )
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait(DEADLINE_S)
-        self._log.close()
-
-    def get(self, path: str, **query: str) -> Any:
-        url = f"http://{self.address}/api/v1/{path}?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
-            return json.load(answer)["data"]
-
-    def ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=DEADLINE_S) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, ConnectionError):
-            return False
-
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        result: list[dict[str, Any]] = self.get("query", query=expression)["result"]
-        return result
-
-    def raw(self, expression: str) -> list[tuple[float, float]]:
-        """The stored samples of the one series of a range selector."""
-        (series,) = self.query(expression)
-        return [(at_s, float(value)) for at_s, value in series["values"]]
-
-    def firing(self) -> set[tuple[str, str]]:
-        """(alert, gpu) of what fires."""
-        alerts = self.get("alerts")["alerts"]
-        return {
-            (a["labels"]["alertname"], a["labels"].get("gpu", "")) for a in alerts if a["state"] == "firing"
-        }
 
 
 @pytest.fixture
@@ -95,7 +31,7 @@ def test_alerts_fire_on_scripted_faults_and_resolve_and_no_scrape_is_missed(
     journal.add("gpus = 3", "*.util = 60", "*.mem_used = 1000000000")
     exporter = running.enter_context(Exporter(library, journal, "--dcgm-compat"))
     exporter.wait_for_gpus(3)
-    prometheus = Prometheus(tmp_path, exporter.url.removeprefix("http://"))
+    prometheus = Prometheus(tmp_path, gpu=exporter.url.removeprefix("http://"))
     running.callback(prometheus.close)
     until(prometheus.ready, "Prometheus is ready", SLOW_S)
     until(lambda: len(prometheus.query("gpu_up == 1")) == 3, "three GPUs in Prometheus", SLOW_S)

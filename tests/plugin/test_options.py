@@ -8,7 +8,7 @@ from locust.argument_parser import get_empty_argument_parser, setup_parser_argum
 
 from glm_locust.config import OPTIONS
 from glm_locust.errors import ConfigError, ExitCode
-from glm_locust.plugin.options import add_options, default_options, read_delivery, read_scenario
+from glm_locust.plugin.options import START_FORM, add_options, default_options, read_delivery, read_scenario
 from glm_locust.plugin.verdicts import GRAVEST_FIRST, graver
 
 
@@ -31,6 +31,25 @@ def test_an_option_goes_before_the_file(tmp_path: Path) -> None:
     file.write_text('tasks = ["ocr"]\nrepeats = 3\nout = "there"\n')
     scenario = read_scenario(parsed("--glm-scenario", str(file), "--glm-repeats", "7"))
     assert (scenario.tasks, scenario.repeats, scenario.out) == (("ocr",), 7, "there")
+
+
+def test_the_start_form_has_no_say_in_targets_secrets_and_files() -> None:
+    parser = get_empty_argument_parser(default_config_files=[])
+    setup_parser_arguments(parser)
+    add_options(parser)
+    fields = {name for name in parser.args_included_in_web_ui if name.startswith("glm_")}
+    assert fields == {f"glm_{key}" for key in START_FORM}
+    told = " ".join(fields)
+    assert not any(word in told for word in ("api", "web", "header", "auth", "file", "out", "exporter", "ca"))
+    assert all(parser.args_included_in_web_ui[name].help for name in fields)
+
+
+def test_a_field_left_empty_was_not_given() -> None:
+    options = parsed("--glm-repeats", "7")
+    options.glm_repeats = options.glm_tasks = ""
+    assert read_scenario(options).repeats == 10
+    options.glm_repeats = "3"
+    assert read_scenario(options).repeats == 3
 
 
 def test_a_seed_is_drawn_for_each_run() -> None:

@@ -1,0 +1,43 @@
+"""Window: quantiles of the newest values, for lines that move with the load."""
+
+from collections import deque
+
+from glm_locust.metrics import enough_for
+
+WINDOW_S = 10.0
+REACH_S = 60.0
+"""Where the last WINDOW_S have fewer than ENOUGH values, older ones are taken in, up to this age."""
+ENOUGH = 20
+MOST = 2000
+
+
+class Window:
+    """The values of the last 10 s, or the newest 20 of the last minute; at most the newest 2,000."""
+
+    def __init__(self) -> None:
+        self._values: deque[tuple[float, float]] = deque(maxlen=MOST)
+
+    def add(self, at_s: float, value: float) -> None:
+        """Take a value that came at this time; times never fall."""
+        self._values.append((at_s, value))
+
+    def quantiles(self, qs: tuple[float, ...], now_s: float) -> tuple[float | None, ...]:
+        """Interpolated as in reports; None where there are too few values to print one."""
+        self._forget(now_s)
+        ordered = sorted(value for _, value in self._values)
+        n = len(ordered)
+        return tuple(_quantile(ordered, q) if n and enough_for(q, n) else None for q in qs)
+
+    def _forget(self, now_s: float) -> None:
+        values = self._values
+        while values and (
+            values[0][0] < now_s - REACH_S or (len(values) > ENOUGH and values[0][0] < now_s - WINDOW_S)
+        ):
+            values.popleft()
+
+
+def _quantile(ordered: list[float], q: float) -> float:
+    position = q * (len(ordered) - 1)
+    below = int(position)
+    low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+    return low + (high - low) * (position - below)
