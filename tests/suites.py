@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 LOGS = ROOT / ".cache" / "tests"
 PYTHON = (sys.executable, "-u")
-AT_A_TIME = (os.cpu_count() or 1) + 1
+AT_A_TIME = os.cpu_count() or 1
 NOTHING_SELECTED = 5
 """pytest's exit code where its options leave no test of a suite."""
 

@@ -4,7 +4,7 @@ import os
 import socket
 
 import gevent
-from locust import constant
+from locust import constant, runners
 
 from glm_locust import plugin
 from glm_locust.errors import ConfigError
@@ -17,6 +17,7 @@ from glm_locust.workload.prompt import Prompt
 PORT = int(os.environ["MARKER_PORT"])
 ANSWER_S = os.environ.get("MARKER_ANSWER_S", "0.3")
 
+runners.HEARTBEAT_LIVENESS = int(os.environ.get("MARKER_LIVENESS", "3"))
 plugin.install()
 plugin.install()
 

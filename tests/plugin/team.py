@@ -39,7 +39,10 @@ def free_port() -> int:
 class Team:
     """Everything that one test starts, in a directory of its own."""
 
-    def __init__(self, directory: Path, *, answer_s: float = 0.3, locustfile: Path = LOCUSTFILE) -> None:
+    def __init__(
+        self, directory: Path, *, answer_s: float = 0.3, locustfile: Path = LOCUSTFILE, liveness: int = 3
+    ) -> None:
+        """`liveness`: how many heartbeats a worker may miss; Locust's own 3 are few on a busy machine."""
         self.directory = directory
         self.locustfile = locustfile
         self.log = directory / "server.log"
@@ -51,6 +54,7 @@ class Team:
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
             "MARKER_ANSWER_S": str(answer_s),
+            "MARKER_LIVENESS": str(liveness),
         }
         server = self.start("server", [sys.executable, str(ROOT / "tests/servers/marker.py"), str(self.log)])
         del server

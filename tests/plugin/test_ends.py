@@ -161,7 +161,7 @@ def test_a_run_without_workers_left_ends(team: Team) -> None:
 
 
 def test_what_takes_longer_than_the_drain_is_cancelled(tmp_path: Path) -> None:
-    with Team(tmp_path, answer_s=500) as team:
+    with Team(tmp_path, answer_s=500, liveness=30) as team:
         team.start_all("-t", "600s", "--glm-drain-timeout", "0.5")
         until(lambda: team.log.read_text().count("begun") == 10, "ten questions under way")
         team.kill("master", signal.SIGTERM)
@@ -171,7 +171,7 @@ def test_what_takes_longer_than_the_drain_is_cancelled(tmp_path: Path) -> None:
 
 
 def test_a_second_interrupt_ends_the_waiting(tmp_path: Path) -> None:
-    with Team(tmp_path, answer_s=500) as team:
+    with Team(tmp_path, answer_s=500, liveness=30) as team:
         team.start_all("-t", "600s", "--glm-drain-timeout", "500")
         until(lambda: team.log.read_text().count("begun") == 10, "ten questions under way")
         team.kill("master", signal.SIGINT)
