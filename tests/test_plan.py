@@ -82,7 +82,9 @@ def test_rounds_are_as_even_as_possible(arguments):
     for (level, _), repeats in sizes.items():
         assert max(repeats) - min(repeats) <= 1
         wanted = max(arguments["repeats"], level)
-        assert len(repeats) == max(1, min(wanted * len(arguments["tasks"]) // (4 * level), 5, wanted))
+        per_user = 4 if level > 1 else 1
+        fits = wanted * len(arguments["tasks"]) // (per_user * level)
+        assert len(repeats) == max(1, min(fits, 10, wanted))
 
 
 @given(plans)
