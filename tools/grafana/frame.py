@@ -117,6 +117,7 @@ def chosen(name: str, label: str, query: str, description: str, *, multi: bool =
         .datasource(DATASOURCE)
         .query({"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"})
         .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .regex("")
         .sort(model.VariableSort.NATURAL_ASC)
         .multi(multi)
         .include_all(True)

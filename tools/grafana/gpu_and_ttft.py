@@ -282,7 +282,7 @@ def _gpu() -> list[Panel]:
             "Mean power from the energy counter, and the limit in force. At the limit the clocks fall and "
             "latency varies with the work of all. Never compare spans below a second.",
             "watt",
-            Query(f"{power} or gpu_power_watts{{{GPU}}}", "drawn: " + NAMED),
+            Query(f"max by (instance, gpu) ({power} or gpu_power_watts{{{GPU}}})", "drawn: " + NAMED),
             Query(f"gpu_power_limit_watts{{{GPU}}}", "limit: " + NAMED),
             span=8,
         ),
@@ -316,7 +316,7 @@ def _gpu() -> list[Panel]:
             span=8,
             none="none",
             named=True,
-        ).height(6),
+        ).height(8),
     ]
 
 

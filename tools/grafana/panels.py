@@ -224,7 +224,7 @@ def states(
         .datasource(DATASOURCE)
         .unit("none")
         .span(span)
-        .height(6)
+        .height(8)
         .mappings([model.ValueMap(options)])
         .color_scheme(FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
         .merge_values(True)

@@ -146,7 +146,8 @@ def _first_token() -> list[Panel]:
         ),
         bars(
             "Median TTFT by task and path",
-            "Where the differences beside come from.",
+            "Medians of the whole run that the differences beside come from: see whether a large gap is a "
+            "slow page or a fast API.",
             "s",
             Query(quantile(0.5, in_all(measured(TTFT, path=BOTH)), "task", "path"), "{{task}}, {{path}}"),
         ),
