@@ -104,7 +104,7 @@ def played(directory: Path) -> Iterator[tuple[Watched, Path]]:
                 120,
             )
             spoil(testbed.api_url)
-        team.processes["master"].wait(120)
+        team.processes["master"].wait(180)
         ended_s = time.time()
         (run_dir,) = team.run_dirs
         result = read(run_dir)

@@ -13,8 +13,9 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from glm_locust.exposition import FAMILIES
 from glm_locust.samples.endpoints import GAUGES
-from tests.grafana.shipped import DASHBOARDS, FILES, named, panels, substituted, targets, variables
+from tests.grafana.shipped import DASHBOARDS, FILES, ROOT, named, panels, substituted, targets, variables
 from tools.grafana import written
+from tools.grafana.frame import ALERTS
 
 BUILT_IN = {"__rate_interval", "__range"}
 SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("",), "gauge": ("",)}
@@ -174,3 +175,12 @@ def test_the_objectives_offered_are_bounds_of_the_buckets() -> None:
     offered = variables(DASHBOARDS["load-test"])["ttft_objective"]["query"].split(",")
     assert {float(bound) for bound in offered} <= set(FAMILIES["glm_ttft_seconds"].bounds_s)
     assert offered == [repr(float(bound)) for bound in offered], "as they are served"
+
+
+def test_the_marks_are_of_the_alerts_that_are_shipped() -> None:
+    rules = (ROOT / "configs" / "prometheus" / "rules.yml").read_text(encoding="utf-8")
+    assert sorted(ALERTS) == sorted(re.findall(r"alert: (\w+)", rules))
+    for dashboard in DASHBOARDS.values():
+        begins, alerts = (found["expr"] for found in dashboard["annotations"]["list"])
+        assert names_in(begins) <= served()
+        assert all(name in alerts for name in ALERTS)

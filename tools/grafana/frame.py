@@ -10,6 +10,12 @@ from tools.grafana.panels import DATASOURCE
 from tools.grafana.queries import RUN
 
 TAG = "glm-locust"
+ALERTS = (
+    *("GpuExporterDown", "GpuGone", "GpuDriverFails", "GpuXid", "GpuPowerCapped", "GpuThermal"),
+    *("GpuMemoryNearlyFull", "TtftSloMissed", "LlmErrors", "LoadGeneratorSaturated", "LoadGeneratorLate"),
+    *("LoadGeneratorReadsLate", "WorkersLost", "RequestsStuck", "EngineQueue", "EngineCacheNearlyFull"),
+)
+"""The alerts of configs/prometheus/rules.yml, of all that a Prometheus may have."""
 Panel = Builder[model.Panel]
 ALL = model.VariableOption(selected=True, text="All", value="$__all")
 
@@ -48,7 +54,7 @@ _BEGINS = _Annotation(
 )
 _ALERTS = _Annotation(
     name="Alerts",
-    expr='ALERTS{alertstate="firing"}',
+    expr=f'ALERTS{{alertstate="firing",alertname=~"{"|".join(ALERTS)}"}}',
     color="red",
     title="{{alertname}}",
     text="{{instance}} {{path}} {{worker}} {{gpu}}",

@@ -136,8 +136,9 @@ def _beside() -> list[Panel]:
                 TTFT_P95,
                 busy,
             ),
-            "busy:.*",
+            "busy:",
             "percentunit",
+            "GPU busy",
             1,
         ),
         on_the_right(
@@ -149,8 +150,9 @@ def _beside() -> list[Panel]:
                 TTFT_P95,
                 waiting,
             ),
-            "waiting:.*",
+            "waiting:",
             "short",
+            "requests waiting",
         ),
         on_the_right(
             chart(
@@ -161,8 +163,9 @@ def _beside() -> list[Panel]:
                 TTFT_P95,
                 clock,
             ),
-            "clock:.*",
+            "clock:",
             "hertz",
+            "SM clock",
         ),
         distribution(
             "Distribution of the time to first token",

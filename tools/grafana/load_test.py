@@ -114,7 +114,7 @@ def _glance() -> list[Panel]:
             "Load generators that went away in mid-run. With any, the load was not the one you asked for and "
             "the run ends as invalid (exit code 4): glm-locust recover rebuilds what they had written.",
             "short",
-            Query(f"max(max_over_time({of_run('glm_workers_lost')}{SHOWN}))", "lost"),
+            Query(f"max(max_over_time(({of_run('glm_workers_lost')}){SHOWN}))", "lost"),
             limits=Limits(0.5, 1),
         ),
     ]

@@ -99,11 +99,12 @@ def chart(
 
 
 def on_the_right(
-    panel: timeseries.Panel, names: str, unit: str, most: float | None = None
+    panel: timeseries.Panel, begins: str, unit: str, label: str, most: float | None = None
 ) -> timeseries.Panel:
-    """Series whose names match have an axis of their own, and dashes."""
+    """Series whose names begin so have an axis of their own, and dashes."""
     properties: list[tuple[str, Any]] = [
         ("unit", unit),
+        ("custom.axisLabel", label),
         ("custom.axisPlacement", "right"),
         ("custom.lineStyle", {"fill": "dash", "dash": [8, 6]}),
         ("custom.fillOpacity", 0),
@@ -111,8 +112,8 @@ def on_the_right(
     ]
     if most is not None:
         properties.append(("max", most))
-    return panel.override_by_regexp(
-        names, [model.DynamicConfigValue(id_val=name, value=value) for name, value in properties]
+    return panel.axis_label("TTFT").override_by_regexp(
+        f"/^{begins}/", [model.DynamicConfigValue(id_val=name, value=value) for name, value in properties]
     )
 
 

@@ -18,7 +18,7 @@ ENDED = 'outcome=~"ok|failed"'
 
 def of_run(expression: str) -> str:
     """Only while the chosen run was on."""
-    return f"({expression} and on (job, instance) {RUN})"
+    return f"{expression} and on (job, instance) {RUN}"
 
 
 def measured(metric: str, *matchers: str, path: str = 'path=~"$path"') -> str:
@@ -38,7 +38,7 @@ def so_far(series: str) -> str:
 
 def in_all(series: str) -> str:
     """Counters of the run at its end, or at that of the time shown."""
-    return f"last_over_time({of_run(series)}{SHOWN})"
+    return f"last_over_time(({of_run(series)}){SHOWN})"
 
 
 def summed(expression: str, *labels: str) -> str:
