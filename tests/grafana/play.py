@@ -132,7 +132,7 @@ def imported(run_dir: Path, directory: Path) -> Iterator[Watched]:
         until(prometheus.ready, "Prometheus is ready")
         result = read(run_dir)
         assert result.footer is not None
-        begins_s, ends_s = result.header.started_ns * 1e-9, result.footer.ended_ns * 1e-9 + 3
+        begins_s, ends_s = result.header.started_ns * 1e-9, result.footer.ended_ns * 1e-9 + 6
         values = chosen(run_dir.name, ends_s - begins_s) | {"host": ".*", "engine": ".*"}
         yield Watched(prometheus, run_dir.name, begins_s, ends_s, values)
     finally:

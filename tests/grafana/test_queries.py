@@ -26,8 +26,8 @@ NOT_IMPORTED = {
 }
 """Panels that an imported run leaves empty; their descriptions say so."""
 
-UNDERWAY_S = 4.0
-"""From the end of a request to a scrape that knows it: the way to the master, and a second for each step."""
+UNDERWAY_S = 8.0
+"""From the end of a request to a look at a scrape that knows it; totals are looked at every 5 s."""
 
 
 @pytest.fixture(scope="module")

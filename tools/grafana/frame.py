@@ -73,7 +73,7 @@ def frame(
         .tags([TAG])
         .editable()
         .tooltip(model.DashboardCursorSync.CROSSHAIR)
-        .refresh("5s")
+        .refresh("10s")
         .time("now-15m", "now")
         .timezone("browser")
         .timepicker(build.TimePicker().refresh_intervals(["1s", "5s", "10s", "30s", "1m"]))

@@ -24,7 +24,7 @@ TTFT = "glm_ttft_seconds_bucket"
 NAMED = "GPU {{gpu}} of {{instance}}"
 HELD = 'reason!~"gpu_idle|applications_clocks"'
 TTFT_LIMITS = Limits(2, 5)
-TTFT_P95 = Query(quantile(0.95, rate(measured(TTFT))), "TTFT p95", windowed=True, exemplars=True)
+TTFT_P95 = Query(quantile(0.95, rate(measured(TTFT))), "TTFT p95", coarse=True, exemplars=True)
 
 
 def built() -> Dashboard:
@@ -209,10 +209,8 @@ def _engine() -> list[Panel]:
             "The engine's own parts of TTFT: waiting for a place, then computing the question with its "
             "images. What TTFT has beyond the two is outside of the engine. Not in imported runs.",
             "s",
-            Query(quantile(0.95, engine_rate("request_queue_time_seconds_bucket")), "queue", windowed=True),
-            Query(
-                quantile(0.95, engine_rate("request_prefill_time_seconds_bucket")), "prefill", windowed=True
-            ),
+            Query(quantile(0.95, engine_rate("request_queue_time_seconds_bucket")), "queue", coarse=True),
+            Query(quantile(0.95, engine_rate("request_prefill_time_seconds_bucket")), "prefill", coarse=True),
             span=6,
         ),
         chart(
@@ -220,8 +218,8 @@ def _engine() -> list[Panel]:
             "Prompt tokens are prefill, generated tokens decoding, of all clients of the engine. More than "
             "the load test's own tokens: somebody else uses it, and the run is void.",
             "suffix: tokens/s",
-            Query(summed(engine_rate("prompt_tokens_total")), "prompt", windowed=True),
-            Query(summed(engine_rate("generation_tokens_total")), "generated", windowed=True),
+            Query(summed(engine_rate("prompt_tokens_total")), "prompt", coarse=True),
+            Query(summed(engine_rate("generation_tokens_total")), "generated", coarse=True),
             span=6,
         ),
     ]
@@ -386,7 +384,7 @@ def _energy() -> list[Panel]:
             Query(
                 f"{summed(rate(measured('glm_output_tokens_total')))} / {joules}",
                 "tokens per joule",
-                windowed=True,
+                coarse=True,
             ),
         ),
         chart(
@@ -396,7 +394,7 @@ def _energy() -> list[Panel]:
             Query(
                 f"{joules} / {summed(rate(answered))}",
                 "per answer",
-                windowed=True,
+                coarse=True,
             ),
         ),
     ]

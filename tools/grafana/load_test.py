@@ -60,8 +60,8 @@ def _glance() -> list[Panel]:
     return [
         words(
             "Runs shown",
-            "Ids of the runs that were on in the time shown. More than one: the figures beside are of all of "
-            "them together; choose one above. The id is also the name of the run's directory, whose "
+            "Ids of the runs that were on in the time shown. More than one: choose one above, or figures of "
+            "the whole run mix them. The id is also the name of the run's directory, whose "
             "report.html has the exact figures with intervals.",
             Query(f"last_over_time({RUN}[$__range])", "{{run_id}}"),
             span=6,
@@ -137,7 +137,7 @@ def _latency() -> list[Panel]:
             "The same by way to the model. A gap between page and api is what the page adds; the dashboard "
             "Web versus API tells it apart. In a run by blocks only one path is asked at a time.",
             "s",
-            Query(quantile(0.95, rate(measured(TTFT)), "path"), "{{path}}", windowed=True),
+            Query(quantile(0.95, rate(measured(TTFT)), "path"), "{{path}}", coarse=True),
             limits=TTFT_LIMITS,
         ),
         chart(
@@ -145,7 +145,7 @@ def _latency() -> list[Panel]:
             "The same by kind of question. Tasks with more or larger images wait longer, since their prefill "
             "is longer; one task that leaves the others is worth a look at its answers.",
             "s",
-            Query(quantile(0.95, rate(measured(TTFT)), "task"), "{{task}}", windowed=True),
+            Query(quantile(0.95, rate(measured(TTFT)), "task"), "{{task}}", coarse=True),
             limits=TTFT_LIMITS,
         ),
         distribution(
@@ -168,8 +168,8 @@ def _latency() -> list[Panel]:
             "Mean time per token after the first of each request, its median and p95 by path: the speed of "
             "decoding as a user gets it. It grows with the size of the batch: see requests in flight.",
             "s",
-            Query(quantile(0.5, rate(measured(TPOT)), "path"), "{{path}} p50", windowed=True),
-            Query(quantile(0.95, rate(measured(TPOT)), "path"), "{{path}} p95", windowed=True),
+            Query(quantile(0.5, rate(measured(TPOT)), "path"), "{{path}} p50", coarse=True),
+            Query(quantile(0.95, rate(measured(TPOT)), "path"), "{{path}} p95", coarse=True),
             span=8,
         ),
         chart(
@@ -202,7 +202,7 @@ def _throughput() -> list[Panel]:
             "Throughput by outcome: ok, failed, cancelled (by us, at the end). Flat while requests in flight "
             "grow: this is the capacity.",
             "reqps",
-            Query(summed(rate(measured("glm_requests_total")), "outcome"), "{{outcome}}", windowed=True),
+            Query(summed(rate(measured("glm_requests_total")), "outcome"), "{{outcome}}", coarse=True),
             span=8,
             stacked=True,
         ),
@@ -211,8 +211,8 @@ def _throughput() -> list[Panel]:
             "Requests a second whose first token came within the objective chosen above, beside all that "
             "ended. Where the two part, more load brings no more satisfied users: plan capacity there.",
             "reqps",
-            Query(summed(rate(IN_TIME)), "within $ttft_objective s", windowed=True),
-            Query(summed(rate(ENDED_REQUESTS)), "all ended", windowed=True),
+            Query(summed(rate(IN_TIME)), "within $ttft_objective s", coarse=True),
+            Query(summed(rate(ENDED_REQUESTS)), "all ended", coarse=True),
             span=8,
         ),
         chart(
@@ -220,7 +220,7 @@ def _throughput() -> list[Panel]:
             "Generated tokens of answers that ended well, counted when they end, by path. The plateau under "
             "rising load is the engine's decoding capacity.",
             "suffix: tokens/s",
-            Query(summed(rate(tokens), "path"), "{{path}}", windowed=True),
+            Query(summed(rate(tokens), "path"), "{{path}}", coarse=True),
             span=8,
         ),
         chart(
@@ -228,7 +228,7 @@ def _throughput() -> list[Panel]:
             "Tokens of questions, images included, as the server counts them: the prefill work. TTFT that "
             "follows this curve is bound by prefill. Absent where a server reports no usage.",
             "suffix: tokens/s",
-            Query(summed(rate(prompts), "path"), "{{path}}", windowed=True),
+            Query(summed(rate(prompts), "path"), "{{path}}", coarse=True),
             span=8,
         ),
         chart(
@@ -239,7 +239,7 @@ def _throughput() -> list[Panel]:
             Query(
                 f"{summed(rate(tokens), 'path')} / {summed(rate(answered), 'path')}",
                 "{{path}}",
-                windowed=True,
+                coarse=True,
             ),
             span=8,
         ),
@@ -255,7 +255,7 @@ def _failures() -> list[Panel]:
             "it refused (429, 503, queue full), so lower the load. server_error, truncated, empty, protocol: "
             "its own log knows more. run_ended: cancelled by us, no failure.",
             "reqps",
-            Query(summed(rate(measured("glm_errors_total")), "error_kind"), "{{error_kind}}", windowed=True),
+            Query(summed(rate(measured("glm_errors_total")), "error_kind"), "{{error_kind}}", coarse=True),
             stacked=True,
             bars=True,
         ),
@@ -265,7 +265,7 @@ def _failures() -> list[Panel]:
             "(page, proxy). All paths at once: the model server. Dashed: 1 % and 5 %, where the shipped "
             "alert fires.",
             "percentunit",
-            Query(by_path, "{{path}}", windowed=True),
+            Query(by_path, "{{path}}", coarse=True),
             limits=Limits(0.01, 0.05),
         ),
     ]

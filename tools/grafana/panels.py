@@ -20,8 +20,8 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColor
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
-WINDOW_STEP = "5s"
-"""Smallest step of what needs many requests: $__rate_interval is then at least 20 s."""
+COARSE_STEP = "5s"
+"""Smallest step of coarse queries: $__rate_interval is then at least 20 s."""
 QUANTILES = (0.5, 0.95, 0.99)
 GREEN, YELLOW, RED = "green", "yellow", "red"
 
@@ -34,8 +34,8 @@ class Query:
 
     expression: str
     legend: str
-    windowed: bool = False
-    """Whether it needs the requests of many seconds."""
+    coarse: bool = False
+    """In steps of 5 s: it needs the requests of many seconds, or changes slowly."""
     exemplars: bool = False
 
 
@@ -179,7 +179,7 @@ def bars(
 
 def distribution(title: str, description: str, expression: str, *, span: int = 12) -> heatmap.Panel:
     """Requests a second by the bucket of a histogram."""
-    query = _target(Query(expression, "{{le}}", windowed=True), 0).format(PromQueryFormat.HEATMAP)
+    query = _target(Query(expression, "{{le}}", coarse=True), 0).format(PromQueryFormat.HEATMAP)
     return (
         heatmap.Panel()
         .title(title)
@@ -239,7 +239,7 @@ def states(
 def quantiles(expressions: Sequence[str], shares: Sequence[float] = QUANTILES) -> list[Query]:
     """Queries of quantiles over a moving window, the p95 with exemplars."""
     return [
-        Query(expression, f"p{share * 100:g}", windowed=True, exemplars=share == 0.95)
+        Query(expression, f"p{share * 100:g}", coarse=True, exemplars=share == 0.95)
         for share, expression in zip(shares, expressions, strict=True)
     ]
 
@@ -277,8 +277,8 @@ def _target(query: Query, index: int) -> prometheus.Dataquery:
         .legend_format(query.legend)
         .range()
     )
-    if query.windowed:
-        target.interval(WINDOW_STEP)
+    if query.coarse:
+        target.interval(COARSE_STEP)
     if query.exemplars:
         target.exemplar(True)
     return target

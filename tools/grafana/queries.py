@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 RUN = 'glm_run_info{run_id=~"$run"}'
 RATE_WINDOW = "[$__rate_interval]"
-SHOWN = "[$__range:1s]"
-"""All that is shown, looked at every second, since a comparison of series has no range by itself."""
+SHOWN = "[$__range:5s]"
+"""All that is shown, looked at every 5 s: one look a second costs Prometheus four times as much."""
 ENDED = 'outcome=~"ok|failed"'
 
 

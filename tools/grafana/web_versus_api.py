@@ -1,5 +1,7 @@
 """*Web versus API*: what a page adds to the same questions asked of the API."""
 
+from collections.abc import Callable
+
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.models.dashboard import VariableOption
 
@@ -7,6 +9,8 @@ from tools.grafana.frame import Panel, add_row, chosen, frame, task
 from tools.grafana.panels import Limits, Query, bars, chart, distribution, number
 from tools.grafana.queries import ENDED, divided, in_all, measured, of_run, quantile, rate, so_far, summed
 
+Values = Callable[[str], str]
+"""`in_all` or `so_far`."""
 API, PAGE = 'path="$baseline"', 'path=~"$page",path!="$baseline"'
 BOTH = 'path=~"$baseline|$page"'
 TTFT, E2E = "glm_ttft_seconds_bucket", "glm_e2e_seconds_bucket"
@@ -44,20 +48,18 @@ def built() -> Dashboard:
     return dashboard
 
 
-def _more(share: float, metric: str, way: str, *labels: str) -> str:
+def _more(share: float, metric: str, values: Values, *labels: str) -> str:
     """A quantile of the pages minus that of the baseline."""
-    values = in_all if way == "in all" else so_far
     pages = quantile(share, values(measured(metric, path=PAGE)), "path", *labels)
-    return f"{pages} - on ({', '.join(labels)}) group_left () {_base(share, metric, way, *labels)}"
+    return f"{pages} - on ({', '.join(labels)}) group_left () {_base(share, metric, values, *labels)}"
 
 
-def _base(share: float, metric: str, way: str, *labels: str) -> str:
-    values = in_all if way == "in all" else so_far
+def _base(share: float, metric: str, values: Values, *labels: str) -> str:
     return quantile(share, values(measured(metric, path=API)), *labels)
 
 
 def _added() -> list[Panel]:
-    median = _base(0.5, TTFT, "in all")
+    median = _base(0.5, TTFT, in_all)
     return [
         number(
             "Added to the median TTFT",
@@ -65,7 +67,7 @@ def _added() -> list[Panel]:
             "the page's layers (upload, websocket, script run, proxy), if the load was the same: see the "
             "last row. Interpolated within buckets; report.html has it exactly, with an interval.",
             "s",
-            Query(_more(0.5, TTFT, "in all"), "{{path}}"),
+            Query(_more(0.5, TTFT, in_all), "{{path}}"),
             span=6,
             limits=ADDED,
             named=True,
@@ -75,7 +77,7 @@ def _added() -> list[Panel]:
             "The same for the slowest twentieth. Much more than at the median: the page queues its own "
             "users, as Streamlit does when script threads wait for each other.",
             "s",
-            Query(_more(0.95, TTFT, "in all"), "{{path}}"),
+            Query(_more(0.95, TTFT, in_all), "{{path}}"),
             span=6,
             limits=ADDED,
             named=True,
@@ -85,7 +87,7 @@ def _added() -> list[Panel]:
             "The same for complete answers. More than was added to TTFT: the page also slows the stream "
             "down, by redrawing or by coalescing updates.",
             "s",
-            Query(_more(0.5, E2E, "in all"), "{{path}}"),
+            Query(_more(0.5, E2E, in_all), "{{path}}"),
             span=6,
             limits=ADDED,
             named=True,
@@ -95,7 +97,7 @@ def _added() -> list[Panel]:
             "The same as a share of the baseline's median. A slow model hides a costly page: judge by the "
             "seconds too.",
             "percentunit",
-            Query(f"({_more(0.5, TTFT, 'in all')}) / on () group_left () {median}", "{{path}}"),
+            Query(f"({_more(0.5, TTFT, in_all)}) / on () group_left () {median}", "{{path}}"),
             span=6,
             limits=Limits(0.25, 0.5),
             decimals=0,
@@ -111,15 +113,15 @@ def _first_token() -> list[Panel]:
             "Of all requests of the run until then. The lines settle as requests come in; a line that still "
             "moves needs a longer run.",
             "s",
-            Query(quantile(0.5, so_far(measured(TTFT, path=BOTH)), "path"), "{{path}}"),
+            Query(quantile(0.5, so_far(measured(TTFT, path=BOTH)), "path"), "{{path}}", coarse=True),
         ),
         chart(
             "Added to the time to first token, run so far",
             "Pages minus baseline, median and p95. Compare it only where it has become level. It begins when "
             "both paths have been asked.",
             "s",
-            Query(_more(0.5, TTFT, "so far"), "{{path}} p50"),
-            Query(_more(0.95, TTFT, "so far"), "{{path}} p95"),
+            Query(_more(0.5, TTFT, so_far), "{{path}} p50", coarse=True),
+            Query(_more(0.95, TTFT, so_far), "{{path}} p95", coarse=True),
             least=None,
         ),
         chart(
@@ -127,13 +129,13 @@ def _first_token() -> list[Panel]:
             "Over the last 20 s or more. In a run by blocks the paths take turns; in a mixed run they "
             "compete for the same model, and lines that rise together are its queue, not the page.",
             "s",
-            Query(quantile(0.5, rate(measured(TTFT, path=BOTH)), "path"), "{{path}}", windowed=True),
+            Query(quantile(0.5, rate(measured(TTFT, path=BOTH)), "path"), "{{path}}", coarse=True),
         ),
         chart(
             "Time to first token p95, at the moment",
             "The same for the slowest twentieth of the last 20 s or more; few requests make it jump.",
             "s",
-            Query(quantile(0.95, rate(measured(TTFT, path=BOTH)), "path"), "{{path}}", windowed=True),
+            Query(quantile(0.95, rate(measured(TTFT, path=BOTH)), "path"), "{{path}}", coarse=True),
         ),
         bars(
             "Added to the median TTFT by task",
@@ -141,7 +143,7 @@ def _first_token() -> list[Panel]:
             "base64 cost. Growing with the length of answers: the page redraws ever more text. Small tasks "
             "have few requests: do not read differences of milliseconds.",
             "s",
-            Query(_more(0.5, TTFT, "in all", "task"), "{{task}}, {{path}}"),
+            Query(_more(0.5, TTFT, in_all, "task"), "{{task}}, {{path}}"),
             limits=ADDED,
         ),
         bars(
@@ -179,7 +181,7 @@ def _afterwards() -> list[Panel]:
             "Gaps between pieces of text as each path delivers them. A page joins tokens into fewer, larger "
             "updates: larger gaps at the same TPOT are that, and not a slower model.",
             "s",
-            Query(quantile(0.95, so_far(measured(itl, path=BOTH)), "path"), "{{path}}"),
+            Query(quantile(0.95, so_far(measured(itl, path=BOTH)), "path"), "{{path}}", coarse=True),
             span=8,
         ),
         chart(
@@ -187,14 +189,14 @@ def _afterwards() -> list[Panel]:
             "Whole duration of the stream by its tokens: the fair comparison of streaming speed. Absent for "
             "paths that tell no token counts.",
             "s",
-            Query(quantile(0.5, so_far(measured(tpot, path=BOTH)), "path"), "{{path}}"),
+            Query(quantile(0.5, so_far(measured(tpot, path=BOTH)), "path"), "{{path}}", coarse=True),
             span=8,
         ),
         chart(
             "Median end-to-end latency, run so far",
             "Until the answer is complete. Equal answers are a condition: see tokens per answer below.",
             "s",
-            Query(quantile(0.5, so_far(measured(E2E, path=BOTH)), "path"), "{{path}}"),
+            Query(quantile(0.5, so_far(measured(E2E, path=BOTH)), "path"), "{{path}}", coarse=True),
             span=8,
         ),
     ]
@@ -217,14 +219,14 @@ def _fairness() -> list[Panel]:
             "Measured requests, run so far",
             "How many requests each figure rests on. Below 20 a p95 means little.",
             "short",
-            Query(summed(ended, "path"), "{{path}}"),
+            Query(summed(ended, "path"), "{{path}}", coarse=True),
             span=8,
         ),
         chart(
             "Failed share, run so far",
             "A path that fails its slow requests looks fast: above a few percent do not compare latencies.",
             "percentunit",
-            Query(divided(failed, ended, ("path",)), "{{path}}"),
+            Query(divided(failed, ended, ("path",)), "{{path}}", coarse=True),
             span=8,
             limits=Limits(0.01, 0.05),
         ),
@@ -237,6 +239,7 @@ def _fairness() -> list[Panel]:
                 f"{summed(so_far(measured('glm_output_tokens_total', path=BOTH)), 'path')}"
                 f" / ({summed(answered, 'path')} > 0)",
                 "{{path}}",
+                coarse=True,
             ),
         ),
         chart(
@@ -248,6 +251,7 @@ def _fairness() -> list[Panel]:
                 f"{summed(so_far(measured('glm_prompt_tokens_total', path=BOTH)), 'path')}"
                 f" / ({summed(answered, 'path')} > 0)",
                 "{{path}}",
+                coarse=True,
             ),
         ),
     ]
