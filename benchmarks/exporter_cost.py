@@ -1,6 +1,6 @@
 """What the exporter costs: CPU and memory of both its processes with 8 scripted GPUs at 20 Hz.
 
-`python benchmarks/exporter_cost.py [--minutes 10]`: in every second minute nobody asks the exporter for
+`python benchmarks/exporter_cost.py [--minutes 14]`: in every second minute nobody asks the exporter for
 anything, which is what sampling costs; in the others it is scraped and a load test fetches the samples
 once a second. The ring is full after 10 minutes and memory grows until then; with `--keep-s 60` it is
 full after one, and what follows must be flat.
@@ -91,7 +91,7 @@ class Reader:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--minutes", type=float, default=14.0)
     parser.add_argument("--gpus", type=int, default=8)
     parser.add_argument("--hz", type=float, default=20.0)
     parser.add_argument("--keep-s", type=float, default=600.0, help="seconds of rows in the ring")
