@@ -65,7 +65,9 @@ def reading(records: Iterable[RequestRecord], truth: Mapping[str, Truth], since_
     request to its first token: what is left was added by the client and the way. Of a gap between
     two tokens the server's own gap is taken off.
     """
-    ttft, kernel, itl = Summary(), Summary(), Summary()
+    ttft_us: list[float] = []
+    kernel_us: list[float] = []
+    itl_us: list[float] = []
     requests = failed = merged = tokens = 0
     begun_ns, ended_ns = None, 0
     for record in records:
@@ -81,14 +83,15 @@ def reading(records: Iterable[RequestRecord], truth: Mapping[str, Truth], since_
         ended_ns = max(ended_ns, record.finished_ns)
         seen_us = (record.first_token_ns - record.submitted_ns) / 1e3
         error_us = seen_us - (known.token_ns[0] - known.received_ns) / 1e3
-        ttft.add(abs(error_us))
+        ttft_us.append(abs(error_us))
         if record.first_token_lag_us is not None:
-            kernel.add(abs(error_us - record.first_token_lag_us))
+            kernel_us.append(abs(error_us - record.first_token_lag_us))
         gaps = record.output_gaps_us
         if len(gaps) != len(known.token_ns) - 1:
             merged += 1
             continue
-        itl.add_all(_gap_errors_us(gaps, known.token_ns))
+        itl_us += _gap_errors_us(gaps, known.token_ns)
+    ttft, kernel, itl = Summary(ttft_us), Summary(kernel_us), Summary(itl_us)
     span_s = (ended_ns - begun_ns) / 1e9 if begun_ns is not None else 0.0
     return Reading(
         requests=requests,
