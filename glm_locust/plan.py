@@ -31,20 +31,24 @@ class Ticket:
     path: str
     task: str
     phase: Phase
-    level: int
+    level: int | None
+    """None in an open loop, where nobody plans how many ask at once."""
     repeat: int
     """0, 1, 2, ... within phase, level, path and task; equal repeats of two paths are a pair."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Tickets to be worked off by `level` concurrent users before the next block begins."""
+    """Tickets to be worked off by `level` users, before the next block begins."""
 
     index: int
     phase: Phase
     level: int
     paths: tuple[str, ...]
     tickets: tuple[Ticket, ...]
+    draw: str | None = None
+    """Open loop: the seed of the arrivals at which the tickets are due, one each; without tickets,
+    users choose themselves what to ask. None: closed loop."""
 
 
 @dataclass(frozen=True, slots=True)
