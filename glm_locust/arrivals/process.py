@@ -74,6 +74,11 @@ class Replay:
     speed: float = 1.0
     """How many times faster than they came."""
 
+    @property
+    def text(self) -> str:
+        """As `--arrivals` says it."""
+        return f"trace:{self.file}" + (f",speed={self.speed:g}" if self.speed != 1 else "")
+
 
 Arrivals = Renewal | Replay
 """What `--arrivals` says."""

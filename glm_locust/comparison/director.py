@@ -5,10 +5,8 @@ import os
 from argparse import Namespace
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 from locust.env import Environment
-from locust.exception import RPCError
 from locust.runners import MasterRunner, WorkerRunner
 
 from glm_locust.comparison.clients import Clients, open_client
@@ -18,9 +16,8 @@ from glm_locust.conductor.progress import PROGRESS_FD, TRUTH_FILE, TRUTH_LOG, Pr
 from glm_locust.config import Scenario
 from glm_locust.errors import ConfigError
 from glm_locust.plan import Block, Ticket
-from glm_locust.plugin import channel_of, scenario_of
+from glm_locust.plugin import Lossy, channel_of, scenario_of
 from glm_locust.run import Run
-from glm_locust.transport.channel import Channel, Handler
 from glm_locust.users.comparison import Workplace, furnish
 from glm_locust.users.questions import assignment_of, questions_of
 from glm_locust.workload.prompt import Prompt, PromptSource
@@ -55,7 +52,7 @@ class Comparison:
         # A line for each request would be written while requests are timed.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         runner = environment.runner
-        channel = _Lossy(channel_of(environment))
+        channel = Lossy(channel_of(environment))
         if not isinstance(runner, MasterRunner):
             self._desk = Desk(channel, self._prompt)
         if isinstance(runner, WorkerRunner):
@@ -142,24 +139,6 @@ class Comparison:
         )
         if self._pipe is not None:
             self._pipe.block(block)
-
-
-class _Lossy:
-    """A channel on which a message that cannot be sent is lost: the conductor repeats itself."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-
-    def send(self, kind: str, data: dict[str, Any], worker: str | None = None) -> None:
-        """Send, or not."""
-        try:
-            self._channel.send(kind, data, worker)
-        except RPCError as error:
-            _log.debug("glm_locust: %s was not sent: %s", kind, error)
-
-    def on(self, kind: str, handler: Handler) -> None:
-        """Add a handler."""
-        self._channel.on(kind, handler)
 
 
 def given(environment: Environment, key: str) -> bool:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from glm_locust.arrivals import Arrivals, Replay
+from glm_locust.arrivals import parse as parse_arrivals
 from glm_locust.config.metrics_port import MetricsPort, read_metrics_port
 from glm_locust.config.page_settings import PAGE_CHOICES
 from glm_locust.config.settings import Settings
@@ -23,7 +25,14 @@ from glm_locust.workload import IMAGE_FORMATS, IMAGE_SIZES, LANGUAGES, TASKS, Im
 PromptLang = Literal["zh", "en", "both"]
 Design = Literal["blocks", "mixed"]
 ReportLang = Literal["en", "zh"]
+DEFAULT_MAX_IN_FLIGHT = 100
 REPORT_LANGUAGES: tuple[ReportLang, ...] = ("en", "zh")
+
+
+_CLOSED_LOOP_ONLY = {
+    "levels": "how many ask at once is what comes of them; max_in_flight bounds it",
+    "think_time": "they say when the next question comes",
+}
 
 
 def _drawn_seed() -> int:
@@ -63,6 +72,13 @@ class Scenario:
     """Share of the requests that go to the page in the mixed design."""
     think_time: float = 0.0
     """Seconds that a user waits between an answer and the next question."""
+    arrivals: str | None = None
+    """Open loop: when requests are due, like `poisson:12/s`; None: users ask one after the other.
+
+    A trace is a file that must be on every worker, too.
+    """
+    max_in_flight: int | None = None
+    """Open loop: how many users there are to make what is due; None: 100."""
     out: str = "runs"
     """Directory of the runs, relative to the working directory."""
     exporter: tuple[str, ...] = ()
@@ -99,6 +115,18 @@ class Scenario:
     def paths(self) -> tuple[str, ...]:
         """The path ids that are compared."""
         return tuple(self.targets)
+
+    @property
+    def arrival_process(self) -> Arrivals | None:
+        """What `arrivals` says."""
+        return None if self.arrivals is None else parse_arrivals(self.arrivals)
+
+    @property
+    def users(self) -> int:
+        """How many users the plan needs."""
+        if self.arrivals is None:
+            return max(self.levels)
+        return self.max_in_flight or DEFAULT_MAX_IN_FLIGHT
 
     @property
     def languages(self) -> tuple[Language, ...]:
@@ -167,11 +195,16 @@ class Scenario:
             "lang",
             "prometheus",
         }
+        if self.arrivals is None:
+            skipped |= {"arrivals", "max_in_flight"}
         told = {
             name: getattr(self, name) for name in (row.name for row in fields(self)) if name not in skipped
         }
         if self.dataset is not None:
             told["dataset"] = Path(self.dataset).name
+        process = self.arrival_process
+        if isinstance(process, Replay):
+            told["arrivals"] = replace(process, file=Path(process.file).name).text
         return told | {"paths": list(self.paths), "tasks": list(self.tasks), "levels": list(self.levels)}
 
     def to_targets_dict(self) -> dict[str, Any]:
@@ -232,6 +265,14 @@ def _objectives(settings: Settings) -> tuple[str, ...] | None:
     return found
 
 
+def _arrivals(settings: Settings) -> str | None:
+    """The process as typed; the file of a trace independent of where the settings stand."""
+    process = settings.phrase("arrivals", parse_arrivals)
+    if not isinstance(process, Replay):
+        return settings.text("arrivals")
+    return replace(process, file=settings.located(process.file)).text
+
+
 def _said_of_page(target: WebTarget) -> dict[str, Any]:
     """What was said about a page beyond its address; secret values by the names of their places."""
     blank = WebTarget(target.url)
@@ -257,6 +298,8 @@ def _applied(base: Scenario, settings: Settings) -> Scenario:
             "web_share", "a number between 0 and 1, both excluded", lambda share: 0 < share < 1
         ),
         think_time=settings.seconds("think_time", zero=True),
+        arrivals=_arrivals(settings),
+        max_in_flight=settings.whole("max_in_flight", 1),
         out=settings.text("out"),
         exporter=settings.urls("exporter"),
         metrics=settings.urls("metrics"),
@@ -269,9 +312,15 @@ def _applied(base: Scenario, settings: Settings) -> Scenario:
     if (auth := settings.secret("samples_auth")) is not None:
         changes |= {"samples_auth_env": auth.env, "samples_auth_file": auth.file}
     settings.close()
+    if "arrivals" in settings:
+        for key, why in _CLOSED_LOOP_ONLY.items():
+            if key in settings:
+                settings.fail(key, f"no {key} beside arrivals: {why}", show=False)
     merged = replace(base, api=api, web=web, web_jupyter=web_jupyter, prometheus=prometheus, **changes)
     if merged.image_size not in IMAGE_SIZES:
         settings.fail("image_size", f"{IMAGE_SIZES[0]} to {IMAGE_SIZES[-1]} pixels")
+    if merged.max_in_flight is not None and merged.arrivals is None:
+        settings.fail("max_in_flight", "arrivals to be given as well", show=False)
     unknown = [task for task in merged.tasks if task not in TASKS]
     if merged.dataset is None and unknown:
         settings.fail("tasks", f"some of {', '.join(TASKS)}", hint=did_you_mean(unknown[0], TASKS))
