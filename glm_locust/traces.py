@@ -36,7 +36,7 @@ MAX_TOKENS: Final = 1_000_000
 _TIMESTAMP, _CONTEXT, _GENERATED = "timestamp", "contexttokens", "generatedtokens"
 _COLUMNS = "TIMESTAMP, ContextTokens, GeneratedTokens"
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d+)?\s*(Z|[+-]\d\d:\d\d)?")
-_WORDS = tuple("the of and to in is it you that he was for on are with as they be at one have this".split())
+_WORDS = ("the", "of", "and", "to", "in", "is", "it", "you", "that", "he", "was", "for", "on", "are", "with")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,16 @@ class Trace:
             return row.prompt.task
         return TASK if row.tokens is not None else None
 
-    def asked(self, index: int) -> Prompt | None:
-        """What this arrival asks; None: one of the run's own questions."""
+    def asked(self, index: int, number: int | None = None) -> Prompt | None:
+        """What this arrival asks; None: one of the run's own questions.
+
+        Texts made of numbers of tokens differ where `number` does, which is the index by default.
+        """
         row = self.rows[index]
         if row.prompt is not None or row.tokens is None:
             return row.prompt
         context, generated = row.tokens
-        return Prompt(TASK, _filler(index, context), max_tokens=generated)
+        return Prompt(TASK, _filler(index if number is None else number, context), max_tokens=generated)
 
     def rate_at(self, offset_s: float) -> float:
         """Arrivals per second, as a mean over the ten seconds around this time after the start."""
@@ -101,9 +104,9 @@ class Trace:
         return (last - first) / 10
 
 
-def _filler(index: int, tokens: int) -> str:
+def _filler(number: int, tokens: int) -> str:
     """A text of about this many tokens that is like no other: common English words are one token each."""
-    words = (f"Request {index}:", *(_WORDS[(index + n) % len(_WORDS)] for n in range(max(1, tokens - 4))))
+    words = (f"Request {number}:", *(_WORDS[(number + n) % len(_WORDS)] for n in range(max(1, tokens - 4))))
     return " ".join(words)
 
 

@@ -1,4 +1,4 @@
-"""Open loop: at which instants requests come, whoever makes them, as pure functions of a process and a seed."""
+"""Open loop: at which instants requests come, whoever makes them; pure functions of a process and a seed."""
 
 from glm_locust.arrivals.grammar import GRAMMAR, parse
 from glm_locust.arrivals.process import Arrivals, Renewal, Replay, Timetable, instants_ns

@@ -14,9 +14,7 @@ from typing import NoReturn
 from glm_locust.arrivals.process import Arrivals, Renewal, Replay
 from glm_locust.errors import ConfigError, did_you_mean, pointed_out
 
-GRAMMAR = (
-    "poisson:12/s, constant:12/s, gamma:12/s,cv=2, ramp:2/s..20/s,over=5m or trace:FILE"
-)
+GRAMMAR = "poisson:12/s, constant:12/s, gamma:12/s,cv=2, ramp:2/s..20/s,over=5m or trace:FILE"
 """One of each kind."""
 
 MAX_RATE = 10_000.0

@@ -36,6 +36,12 @@ class Renewal:
         share = min(1.0, max(0.0, offset_s / self.over_s))
         return self.rate + (self.last_rate - self.rate) * share
 
+    def expected(self, beyond_s: float) -> float:
+        """How many arrivals there are on average until this time after the end of the ramp."""
+        if self.last_rate is None:
+            return self.rate * beyond_s
+        return (self.rate + self.last_rate) / 2 * self.over_s + self.last_rate * beyond_s
+
     def instants_s(self, seed: str) -> Iterator[float]:
         """Seconds since the start, without end."""
         draw = self._gaps(random.Random(f"{seed}/arrivals"))

@@ -101,9 +101,7 @@ class Gate:
             self._walk.take()
             self._hand_out(arrival)
 
-    def _settled(
-        self, user: Hashable, turn: "gevent.event.AsyncResult[Arrival | None]"
-    ) -> Arrival | None:
+    def _settled(self, user: Hashable, turn: "gevent.event.AsyncResult[Arrival | None]") -> Arrival | None:
         """What came of a user's turn, which is over."""
         if self._waiting.get(user) is turn:
             del self._waiting[user]

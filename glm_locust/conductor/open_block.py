@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from glm_locust.arrivals import Timetable
 from glm_locust.conductor.messages import ORDER, DeskState, Order, pack
@@ -33,13 +33,12 @@ class OpenBlock:
     def __init__(
         self, channel: Channel, roster: Roster, run_id: str, block: Block, timetable: Timetable
     ) -> None:
-        assert block.draw is not None
         self.notes: list[str] = []
         self._channel = channel
         self._roster = roster
         self._run_id = run_id
         self._block = block
-        self._instants = lambda: itertools.islice(timetable(str(block.draw)), len(block.tickets) or None)
+        self._timetable = timetable
         self._splits: Splits | None = None
         self._invited: set[str] = set()
         self._said: dict[str, tuple[int, float]] = {}
@@ -65,6 +64,10 @@ class OpenBlock:
         if not stopped():
             self._account()
         return not deserted
+
+    def _instants(self) -> Iterator[int]:
+        assert self._block.draw is not None
+        return itertools.islice(self._timetable(self._block.draw), len(self._block.tickets) or None)
 
     def _active(self) -> list[str]:
         """Workers that are there and have users."""

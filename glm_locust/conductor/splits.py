@@ -38,7 +38,7 @@ class Splits:
         while self._ahead is not None and self.start_ns + self._ahead[1] < from_ns:
             index, instant = self._ahead
             worker = self._maker(index)
-            if worker in gone_ns and self.start_ns + instant >= gone_ns[worker]:
+            if worker is not None and worker in gone_ns and self.start_ns + instant >= gone_ns[worker]:
                 missed[worker] = missed.get(worker, 0) + 1
             self._ahead = next(self._instants, None)
             self._passed = index + 1

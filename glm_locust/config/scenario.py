@@ -17,7 +17,7 @@ from glm_locust.config.settings import Settings
 from glm_locust.config.target_settings import given, read_targets
 from glm_locust.config.targets import ApiTarget, Secret, WebTarget
 from glm_locust.errors import ConfigError, did_you_mean
-from glm_locust.plan import DESIGNS, Block, endless_blocks, make_plan
+from glm_locust.plan import DESIGNS, Block, OpenLoop, endless_blocks, make_plan
 from glm_locust.records import PathId
 from glm_locust.slo import parse
 from glm_locust.workload import IMAGE_FORMATS, IMAGE_SIZES, LANGUAGES, TASKS, ImageFormat, Language, Workload
@@ -26,6 +26,9 @@ PromptLang = Literal["zh", "en", "both"]
 Design = Literal["blocks", "mixed"]
 ReportLang = Literal["en", "zh"]
 DEFAULT_MAX_IN_FLIGHT = 100
+BLOCK_S = 30.0
+"""Open loop: about how long a block lasts beyond its ramp, where enough is asked."""
+MIN_BLOCK_QUESTIONS = 20
 REPORT_LANGUAGES: tuple[ReportLang, ...] = ("en", "zh")
 
 
@@ -146,8 +149,11 @@ class Scenario:
                 raise ConfigError(f"tasks: expected some of {', '.join(available)}, got {task!r}")
         return self.tasks or tuple(available)
 
-    def plan(self, available: Sequence[str]) -> tuple[Block, ...]:
-        """The plan of the comparison, over the tasks that the source of questions has."""
+    def plan(self, available: Sequence[str], rows: tuple[str, ...] = ()) -> tuple[Block, ...]:
+        """The plan of the comparison, over the tasks that the source of questions has.
+
+        `rows` are the tasks of a trace's requests. Raises ConfigError.
+        """
         return make_plan(
             self.paths,
             self.chosen_tasks(available),
@@ -157,9 +163,10 @@ class Scenario:
             seed=self.seed,
             design=self.design,
             web_share=self.web_share,
+            open_loop=self._open_loop(rows),
         )
 
-    def endless_plan(self, available: Sequence[str]) -> Iterator[Block]:
+    def endless_plan(self, available: Sequence[str], rows: tuple[str, ...] = ()) -> Iterator[Block]:
         """The same without end, for a run that is limited by time."""
         return endless_blocks(
             self.paths,
@@ -169,7 +176,18 @@ class Scenario:
             seed=self.seed,
             design=self.design,
             web_share=self.web_share,
+            open_loop=self._open_loop(rows),
         )
+
+    def _open_loop(self, rows: tuple[str, ...]) -> OpenLoop | None:
+        process = self.arrival_process
+        if process is None:
+            return None
+        if isinstance(process, Replay):
+            if self.design == "mixed":
+                raise ConfigError("design: expected blocks, a trace is replayed on one path at a time")
+            return OpenLoop(self.users, max(1, len(rows)), rows)
+        return OpenLoop(self.users, max(MIN_BLOCK_QUESTIONS, round(process.expected(BLOCK_S))))
 
     def merge(self, overrides: Mapping[str, object], prefix: str = "--") -> "Scenario":
         """This scenario with what a command line says; None means not given.

@@ -259,6 +259,12 @@ class MasterSide:
     def _judge(self, run: Run, stage: "_Stage", footer: RunFooter, delivery: DeliveryOptions) -> None:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in footer.counts.items())
         _log.info("glm_locust: run %s in %s: %s (%s)", run.run_id, run.run_dir, counts, footer.reason)
+        if (arrivals := run.arrivals) is not None and arrivals.dropped:
+            say(
+                f"{arrivals.dropped} of {arrivals.started + arrivals.dropped} requests were due while every "
+                "user waited for an answer, and were dropped: what the others measured is too good; allow "
+                "more in flight (--glm-max-in-flight, --max-in-flight) or ask for a lower rate"
+            )
         if run.failure is not None:
             self._raise_code(ExitCode.INVALID)
         elif run.lost_workers and not delivery.allow_lost_workers:

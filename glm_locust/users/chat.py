@@ -111,9 +111,7 @@ class ChatUser(User):
         seed = f"{assignment.scenario.seed}/{self.recorder.worker_id}/{number}"
         indices = _indices_of(self.environment)
         closed_loop = assignment.desk is None
-        self._prompts = PromptSource(
-            self.make_prompt, tasks, indices, random.Random(seed), ahead=closed_loop
-        )
+        self._prompts = PromptSource(self.make_prompt, tasks, indices, random.Random(seed), ahead=closed_loop)
 
     def on_stop(self) -> None:
         """Leave the server."""

@@ -35,7 +35,7 @@ def of_workers(process: Renewal, workers: int, count: int = COUNT) -> list[list[
 
 
 def kolmogorov_smirnov(values: np.ndarray, cdf: np.ndarray) -> float:
-    """The p-value of the sample against the distribution, by Kolmogorov's limit (exact enough at n = 10,000)."""
+    """The p-value of the sample against the distribution, by Kolmogorov's limit, exact enough here."""
     n = len(values)
     order = np.argsort(values)
     steps = np.arange(n + 1) / n
@@ -71,7 +71,9 @@ def test_a_metronome_never_accumulates():
     assert first(parse("constant:3/s"), 30_000)[-1] == 10_000 * 10**9
 
 
-@pytest.mark.parametrize("text", ["poisson:12/s", "constant:7/s", "gamma:12/s,cv=3", "ramp:1/s..40/s,over=1m"])
+@pytest.mark.parametrize(
+    "text", ["poisson:12/s", "constant:7/s", "gamma:12/s,cv=3", "ramp:1/s..40/s,over=1m"]
+)
 def test_any_number_of_workers_makes_the_same_sequence(text):
     process = parse(text)
     whole = list(enumerate(first(process)))
