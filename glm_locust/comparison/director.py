@@ -3,7 +3,7 @@
 import logging
 import os
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from locust.env import Environment
@@ -19,8 +19,9 @@ from glm_locust.plan import Block, Ticket
 from glm_locust.plugin import Lossy, channel_of, recorder_of, scenario_of
 from glm_locust.run import Run
 from glm_locust.traces import Trace
+from glm_locust.transport.clock import now_ns
 from glm_locust.users.comparison import Workplace, furnish
-from glm_locust.users.questions import assignment_of, questions_of, timetable_of, trace_of
+from glm_locust.users.questions import assignment_of, questions_of, target_rate, timetable_of, trace_of
 from glm_locust.workload.prompt import Prompt, PromptSource
 
 SPAWN_RATE = 100
@@ -39,6 +40,7 @@ class Comparison:
         self._trace: Trace | None = None
         self._findings: Findings | None = None
         self._pipe: ProgressPipe | None = None
+        self._begun: Callable[[Block], None] | None = None
         self._endless = False
 
     @property
@@ -121,6 +123,12 @@ class Comparison:
             blocks = plan = scenario.plan(tasks, rows)
             total = sum(len(block.tickets) for block in plan)
         self._pipe = _progress_pipe(run, total)
+
+        def begin(block: Block) -> None:
+            open_loop = process is not None and block.draw is not None
+            run.target_rate = target_rate(process, trace, now_ns()) if process and open_loop else None
+
+        self._begun = begin
         course = self._conductor.play(run.run_id, blocks, users, timetable=timetable)
         run.notes.extend(course.notes)
         if course.deserted:
@@ -156,6 +164,8 @@ class Comparison:
         )
         if self._pipe is not None:
             self._pipe.block(block)
+        if self._begun is not None:
+            self._begun(block)
 
 
 def rows_of(trace: Trace, tasks: tuple[str, ...]) -> tuple[str, ...]:

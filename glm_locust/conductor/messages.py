@@ -36,7 +36,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """Empty where `go` is set: the worker has them already."""
     go: bool = False
     draw: str | None = None
-    """Open loop: the seed of the arrivals. Every ticket of the block is here, the k-th is due at arrival k."""
+    """Open loop: the seed of the arrivals. All tickets of the block are here, the k-th is due at the k-th."""
     shares: tuple[Share, ...] = ()
     """With `go`: which arrivals are this worker's; sent again, longer, when the workers change."""
     start_ns: int = 0

@@ -1,6 +1,7 @@
 """OpenLoop: leads the users of any locustfile of ours through the arrivals of `--glm-arrivals`."""
 
 import logging
+from collections.abc import Callable
 
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
@@ -15,7 +16,8 @@ from glm_locust.records import Phase
 from glm_locust.run import Run
 from glm_locust.traces import Trace
 from glm_locust.transport.channel import Channel
-from glm_locust.users.questions import assignment_of, timetable_of, trace_of
+from glm_locust.transport.clock import now_ns
+from glm_locust.users.questions import assignment_of, target_rate, timetable_of, trace_of
 from glm_locust.workload.prompt import Prompt
 
 SPAWN_RATE = 100
@@ -35,6 +37,8 @@ class OpenLoop:
         self._desk: Desk | None = None
         self._trace: Trace | None = None
         self._endless = True
+        self._begun: Callable[[], None] | None = None
+        """To be called when the arrivals of the present run begin."""
 
     @property
     def endless(self) -> bool:
@@ -47,7 +51,7 @@ class OpenLoop:
             self._desk = Desk(self._channel, self._asked)
         if isinstance(environment.runner, WorkerRunner) or self._scenario is None:
             return
-        self._conductor = Conductor(self._channel)
+        self._conductor = Conductor(self._channel, self._announce)
         trace_of(self._scenario)  # a trace that cannot be used is told of before any load
         options = environment.parsed_options
         assert options is not None
@@ -89,6 +93,11 @@ class OpenLoop:
         block = Block(0, Phase.MEASURE, users, (), (), draw=str(run.header.seed))
         _log.info("glm_locust: open loop, %s, at most %d requests in flight", scenario.arrivals, users)
         timetable = timetable_of(process, trace)
+
+        def begin() -> None:
+            run.target_rate = target_rate(process, trace, now_ns())
+
+        self._begun = begin
         course = self._conductor.play(run.run_id, [block], users, timetable=timetable)
         run.notes.extend(course.notes)
         return course.finished
@@ -99,6 +108,10 @@ class OpenLoop:
             self._conductor.stop()
         if self._desk is not None:
             self._desk.close()
+
+    def _announce(self, _: Block) -> None:
+        if self._begun is not None:
+            self._begun()
 
     def _asked(self, ticket: Ticket) -> Prompt | None:
         return None if self._trace is None else self._trace.asked(ticket.index)

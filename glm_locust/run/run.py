@@ -1,7 +1,7 @@
 """Run: admits the records of all workers once each, keeps their accounts, writes the footer."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,6 +61,8 @@ class Run:
         """How the workers are now."""
         self.absent: frozenset[str] = frozenset()
         """Workers that are gone for now, and may yet come back; who leads the run says so."""
+        self.target_rate: Callable[[int], float] | None = None
+        """Open loop: how many requests per second are due at an instant, on average; the same says so."""
         self._arrivals: dict[str, ArrivalCounts] = {}
         self._sinks = list(sinks)
         self._file = JsonlSink(run_dir, header)
@@ -80,6 +82,10 @@ class Run:
         return ArrivalCounts(
             started=sum(count.started for count in counts), dropped=sum(count.dropped for count in counts)
         )
+
+    def arrival_rate(self, now_ns: int) -> float | None:
+        """Open loop: how many requests per second are due now, on average; None where none are."""
+        return None if self.target_rate is None or self.footer is not None else self.target_rate(now_ns)
 
     def add_sink(self, sink: Sink) -> None:
         """Show all records admitted from now on to one more reader."""

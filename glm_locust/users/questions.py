@@ -1,11 +1,12 @@
 """What the users of one process ask in the present run, and where they find it."""
 
 import functools
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 from locust.env import Environment
 
-from glm_locust.arrivals import Arrivals, Replay, Timetable, instants_ns
+from glm_locust.arrivals import Arrivals, Renewal, Replay, Timetable, instants_ns
 from glm_locust.conductor import Desk
 from glm_locust.config import Scenario
 from glm_locust.datasets import DataSet
@@ -32,6 +33,13 @@ def timetable_of(process: Arrivals, trace: Trace | None) -> Timetable:
         assert trace is not None
         return trace.timetable
     return instants_ns(process)
+
+
+def target_rate(process: Arrivals, trace: Trace | None, start_ns: int) -> Callable[[int], float]:
+    """How many requests per second are due at an instant, where arrivals begin at `start_ns`."""
+    source = process if isinstance(process, Renewal) else trace
+    assert source is not None
+    return lambda now_ns: source.rate_at(max(0, now_ns - start_ns) * 1e-9)
 
 
 class Assignment:
