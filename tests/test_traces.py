@@ -52,9 +52,7 @@ def test_json_lines_with_prompts(tmp_path: Path) -> None:
         {"TIMESTAMP": 14.0, "ContextTokens": 50, "GeneratedTokens": 5},
     ]
     found = trace(tmp_path, "\n".join(map(json.dumps, rows)), "trace.jsonl")
-    assert instants(found) == [0, 2_500_000_000, 3_000_000_000, 4_000_000_000], (
-        "sorted, from the first on"
-    )
+    assert instants(found) == [0, 2_500_000_000, 3_000_000_000, 4_000_000_000], "sorted, from the first on"
     assert found.asked(0) == Prompt("dataset", "first")
     assert found.asked(1) == Prompt("mine", "second", max_tokens=9)
     assert found.asked(2) is None, "one of the run's own questions"

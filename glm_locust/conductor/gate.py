@@ -10,6 +10,10 @@ from glm_locust.arrivals import Share, Walk
 from glm_locust.transport.clock import now_ns
 
 
+LATEST_NS = 4_000_000_000
+"""A worker that stood still for longer counts as gone, and others make what was due: it must not, too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """One request is due."""
@@ -22,7 +26,7 @@ class Arrival:
 class Gate:
     """Lets users through, one per arrival. An arrival that finds nobody waiting is dropped, never queued.
 
-    Each instant is waited for by itself, so that lateness does not add up. Of those who wait the
+    So is one that comes to light seconds too late, after the whole process had stood still. Each instant is waited for by itself, so that lateness does not add up. Of those who wait the
     one who came last goes first: its connection is the least likely to have gone stale.
     """
 
@@ -99,7 +103,10 @@ class Gate:
                 self._dealt.wait(left_ns * 1e-9)
                 continue
             self._walk.take()
-            self._hand_out(arrival)
+            if left_ns < -LATEST_NS:
+                self._on_drop(arrival)
+            else:
+                self._hand_out(arrival)
 
     def _settled(self, user: Hashable, turn: "gevent.event.AsyncResult[Arrival | None]") -> Arrival | None:
         """What came of a user's turn, which is over."""

@@ -50,7 +50,7 @@ class OpenBlock:
         while not stopped() and not deserted and not self._is_played():
             self._roster.changed.clear()
             active = self._active()
-            members = tuple(worker for worker in active if self._is_prepared(worker))
+            members = tuple(worker for worker in active if self._can_make(worker))
             deserted = not active
             self._invite(active)
             if self._splits is None and active and len(members) == len(active):
@@ -79,6 +79,11 @@ class OpenBlock:
 
     def _is_prepared(self, worker: str) -> bool:
         return self._knows_block(worker) and self._roster[worker].state in _PREPARED
+
+    def _can_make(self, worker: str) -> bool:
+        """Whether arrivals can be dealt to it; a late user makes none of those who have some fall out."""
+        known = self._splits is not None and worker in self._splits.workers
+        return self._is_prepared(worker) or (known and self._knows_block(worker))
 
     def _is_played(self) -> bool:
         splits = self._splits
