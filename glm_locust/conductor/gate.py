@@ -9,7 +9,6 @@ import gevent.event
 from glm_locust.arrivals import Share, Walk
 from glm_locust.transport.clock import now_ns
 
-
 LATEST_NS = 4_000_000_000
 """A worker that stood still for longer counts as gone, and others make what was due: it must not, too."""
 
@@ -26,8 +25,9 @@ class Arrival:
 class Gate:
     """Lets users through, one per arrival. An arrival that finds nobody waiting is dropped, never queued.
 
-    So is one that comes to light seconds too late, after the whole process had stood still. Each instant is waited for by itself, so that lateness does not add up. Of those who wait the
-    one who came last goes first: its connection is the least likely to have gone stale.
+    So is one that comes to light seconds too late, after the whole process had stood still. Each
+    instant is waited for by itself, so that lateness does not add up. Of those who wait the one who
+    came last goes first: its connection is the least likely to have gone stale.
     """
 
     def __init__(
