@@ -4,10 +4,11 @@
 
 A model server of known pace and two Locust workers, all on this machine. First 100 requests a second
 in a Poisson process: send lag is sent - scheduled, as records have it. Then the server is stopped
-(SIGSTOP) in the middle of an open-loop run and of a closed-loop run that asks about as often. A
-request that is due s seconds before the stall ends is answered s later than usual, so of n requests
-in T seconds the share stall / T is late, evenly from 0 to the stall: the quantile q of E2E is then
-pace + stall * (1 - (1 - q) * T / stall). A closed loop has as many late requests as it has users.
+(SIGSTOP) in the middle of an open-loop run and of a closed-loop run that asks about as often.
+What is in flight then, or due in an instant after it, is late by what is left of the stall. With an
+answer's usual duration `pace` and requests at an even rate over T seconds, the share pace / T is late by
+all of it and the share stall / T evenly by less: the quantile q of E2E is pace + stall - ((1 - q) * T - pace)
+as long as that is between. A closed loop has as many late requests as it has users.
 """
 
 import argparse
@@ -180,7 +181,7 @@ def of_stall(opened: Outcome, closed: Outcome, stall_s: float) -> tuple[str, boo
         late = int(np.count_nonzero(e2e > p50 + 0.1 * stall_s))
         theory = p50
         if name == "open":
-            theory += stall_s * (1 - 0.01 * run.seconds / stall_s)
+            theory += stall_s - max(0.0, 0.01 * run.seconds - p50)
             held = abs(p99 - theory) <= P99_BOUND_SHARE * theory and not run.dropped
         rows.append(
             (

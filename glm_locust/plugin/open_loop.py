@@ -74,6 +74,8 @@ class OpenLoop:
         process = assignment.scenario.arrival_process
         if process is None or self._desk is None:
             return
+        # A line for each request would be written while requests are due.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         self._trace = trace_of(assignment.scenario)
         recorder = recorder_of(environment)
         self._desk.open(timetable_of(process, self._trace), recorder.arrival_dropped)
