@@ -163,7 +163,15 @@ def test_a_mistake_ends_it_before_any_load(team: Team, arguments: tuple[str, ...
 
 def test_one_process_does_it_all(team: Team) -> None:
     team.locust(
-        "master", "--headless", "-t", "5s", "--only-summary", "--glm-arrivals", "ramp:5/s..30/s,over=3s"
+        "master",
+        "--headless",
+        "-t",
+        "9s",
+        "-u",
+        "20",
+        "--only-summary",
+        "--glm-arrivals",
+        "ramp:5/s..30/s,over=3s",
     )
     assert team.code() == 0, team.said()
     result = the_run(team)
