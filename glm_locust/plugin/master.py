@@ -252,12 +252,13 @@ class MasterSide:
             return "refused", True
         if stage.completed:
             return "completed", False
-        planned = self._director is not None or run_time_s is not None
+        endless = self._director is None or self._director.endless
+        planned = not endless or run_time_s is not None
         if self._interrupted():
             return "interrupted", planned
         elapsed_s = time.monotonic() - stage.started_s
         if run_time_s is not None and elapsed_s >= run_time_s - min(RUN_TIME_TOLERANCE_S, 0.4 * run_time_s):
-            return "run_time", self._director is not None and not self._director.endless
+            return "run_time", not endless
         return "stopped", planned
 
     def _judge(self, run: Run, stage: "_Stage", footer: RunFooter, delivery: DeliveryOptions) -> None:

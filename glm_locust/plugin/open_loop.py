@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from locust.env import Environment
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import WorkerRunner
 
 from glm_locust.conductor import Conductor, Desk
 from glm_locust.config import Scenario
@@ -46,9 +46,7 @@ class OpenLoop:
         return self._endless
 
     def attach(self, environment: Environment) -> None:
-        """On a worker the desk, on the master the conductor and as many users as may be in flight."""
-        if not isinstance(environment.runner, MasterRunner):
-            self._desk = Desk(self._channel, self._asked)
+        """On the master: a conductor, and as many users as may be in flight."""
         if isinstance(environment.runner, WorkerRunner) or self._scenario is None:
             return
         self._conductor = Conductor(self._channel, self._announce)
@@ -72,12 +70,14 @@ class OpenLoop:
         """On a worker: open the desk for what will be due."""
         assignment = assignment_of(environment)
         process = assignment.scenario.arrival_process
-        if process is None or self._desk is None:
+        if process is None:
             return
         # A line for each request would be written while requests are due.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._trace = trace_of(assignment.scenario)
         recorder = recorder_of(environment)
+        if self._desk is None:
+            self._desk = Desk(self._channel, self._asked)
         self._desk.open(timetable_of(process, self._trace), recorder.arrival_dropped)
         assignment.desk = self._desk
 
