@@ -26,7 +26,7 @@ PLACES = {
     "runs": ("tests/comparison", "tests/plugin", "tests/samples"),
     "users": ("tests/users", "tests/cli", "tests/servers"),
     "exporter": ("tests/exporter",),
-    "live": ("tests/dashboard", "tests/exposition"),
+    "live": ("tests/dashboard", "tests/exposition", "tests/grafana"),
     "rest": (),
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "ARCHITECTURE.md"
-PACKAGES = ("glm_locust", "exporters/glm_gpu_exporter")
+PACKAGES = ("glm_locust", "exporters/glm_gpu_exporter", "tools")
 MARKS = re.compile(r"(<!-- map -->\n).*(<!-- end of map -->)", re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""The NVML process: one thread per GPU, rows on standard output, ends when standard input ends.
+"""The NVML process: samples all GPUs, rows on standard output, ends when standard input ends.
 
 It leaves of its own accord only when a new process could do better, and never while a driver call is
 under way: ending a process inside the driver has been seen to freeze a GPU.
@@ -15,12 +15,14 @@ from collections import deque
 
 from glm_gpu_exporter import nvml, policy
 from glm_gpu_exporter.gpu_sampler import GpuSampler
+from glm_gpu_exporter.lanes import Lanes
 from glm_gpu_exporter.rows import Row, encoded
 from glm_gpu_exporter.xid_watch import XidWatch
 
 FLUSH_PERIOD_S = 0.2
 UNSENT_ROWS = 20_000
 ALL_BAD_S = 1.0
+LOOK_PERIOD_S = 0.1
 
 
 class Outbox(threading.Thread):
@@ -89,16 +91,19 @@ def _serves_no_purpose(samplers: list[GpuSampler], renew_after_s: float) -> bool
 
 
 def _sample(count: int, period_s: float, renew_after_s: float, outbox: Outbox, stop: threading.Event) -> None:
-    samplers = [GpuSampler(index, period_s, outbox.put, stop) for index in range(count)]
+    samplers = [GpuSampler(index, outbox.put) for index in range(count)]
+    lanes = Lanes(samplers, period_s, stop)
     xid_watch = XidWatch(count, outbox.put, stop)
-    threads: list[threading.Thread] = [*samplers, xid_watch]
-    for thread in threads:
-        thread.start()
-    while not stop.wait(0.25):
+    lanes.start()
+    xid_watch.start()
+    while not stop.wait(LOOK_PERIOD_S):
+        lanes.look()
         if not xid_watch.stuck() and _serves_no_purpose(samplers, renew_after_s):
             stop.set()
-    for thread in threads:
-        thread.join()
+    lanes.join()
+    xid_watch.join()
+    for sampler in samplers:
+        sampler.close()
 
 
 def main() -> int:

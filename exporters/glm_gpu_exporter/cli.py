@@ -1,5 +1,7 @@
 """The command ``glm-gpu-exporter``: puts sources, state and server together and runs until a signal."""
 
+import contextlib
+import ctypes
 import ipaddress
 import logging
 import os
@@ -29,6 +31,8 @@ USAGE_EXIT = 64
 INTERRUPTED_EXIT = 130
 FIRST_WORD_S = 10.0
 """How long --require-gpu waits for NVML."""
+M_ARENA_MAX = -8
+"""Parameter of glibc's mallopt()."""
 
 logger = logging.getLogger(__name__)
 
@@ -139,6 +143,12 @@ def run(options: Options) -> int:
     return INTERRUPTED_EXIT if received[0] == signal.SIGINT else 0
 
 
+def _share_heap() -> None:
+    """One heap for all threads, where the C library is glibc: each connection's thread would grow its own."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     logging.basicConfig(level=logging.INFO, format="glm-gpu-exporter: %(message)s", stream=sys.stderr)
@@ -147,6 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.print_tables:
             print("\n\n".join([metrics_table(), aliases_table(), rows_table()]))
             return 0
+        _share_heap()
         return run(options)
     except ConfigError as error:
         print(f"glm-gpu-exporter: {error}", file=sys.stderr)

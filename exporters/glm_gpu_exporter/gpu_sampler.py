@@ -1,4 +1,4 @@
-"""The thread that samples one GPU: as long as it hangs in a driver call, only its own GPU is silent."""
+"""Samples one GPU: cycle by cycle, with a new handle after a pause whenever the old one dies."""
 
 import threading
 import time
@@ -16,85 +16,80 @@ ACTIVITY_PERIOD_S = 0.2
 STUCK_AFTER_S = 1.0
 
 
-class GpuSampler(threading.Thread):
-    """Samples one GPU until told to stop, taking a new handle after a pause whenever the old one dies.
+class GpuSampler:
+    """What is known of one GPU, and the next step to take with it; the steps are made by a lane.
 
     ``fault`` is what made the last cycle fail, None while the GPU answers; ``bad_since`` (monotonic
     seconds) is when it last answered, None while it does.
     """
 
-    def __init__(
-        self, index: int, period_s: float, emit: Callable[[Row], None], stop: threading.Event
-    ) -> None:
-        super().__init__(name=f"gpu-{index}")
+    def __init__(self, index: int, emit: Callable[[Row], None]) -> None:
         self.index = index
         self.fault: NvmlError | None = None
         self.bad_since: float | None = time.monotonic()
-        self._period_s = period_s
+        self.turn = threading.Lock()
+        """Held during a step: two lanes may have the same GPU for a moment."""
         self._emit = emit
-        self._stopping = stop
-        self._cycle_began: float | None = None
+        self._device: Device | None = None
+        self._step_began: float | None = None
+        self._retry_at = self._slow_due = self._activity_due = 0.0
+        self._began_us = 0
         self._backoff = policy.Backoff(0.1, 5.0)
         self._announced: tuple[object, ...] = ()
 
+    def in_step_for_s(self) -> float:
+        """How long the present step has lasted; 0 between steps."""
+        began = self._step_began
+        return 0.0 if began is None else time.monotonic() - began
+
     def stuck(self) -> bool:
         """Whether a driver call has not come back for a long time."""
-        began = self._cycle_began
-        return began is not None and time.monotonic() - began > STUCK_AFTER_S
+        return self.in_step_for_s() > STUCK_AFTER_S
 
-    def run(self) -> None:
-        """Sample until told to stop."""
+    def step(self) -> None:
+        """One cycle; where the GPU was lost, an attempt to find it again when it is time for one."""
+        now = self._step_began = time.monotonic()
         try:
-            self._run()
-        finally:
-            # Reached without being told to stop only by a mistake of ours: then this GPU is bad from now on.
-            self._cycle_began = None
+            if self._device is None:
+                if now < self._retry_at:
+                    return
+                self._device = self._taken(now)
+            self._cycle(self._device, now)
+        except NvmlError as fault:
+            self._drop(self._device, fault)
+            self._device = None
+            self._retry_at = time.monotonic() + self._backoff.pause_s()
+        except BaseException:
+            # A mistake of ours: this GPU is bad from now on.
             self.bad_since = self.bad_since or time.monotonic()
+            raise
+        finally:
+            self._step_began = None
 
-    def _run(self) -> None:
-        device: Device | None = None
-        while not self._stopping.is_set():
-            self._cycle_began = time.monotonic()
-            try:
-                if device is None:
-                    device = Device(self.index)
-                    self._announced = ()
-                self._sample_until_stopped(device)
-            except NvmlError as fault:
-                self._drop(device, fault)
-                device = None
-                self._cycle_began = None
-                self._stopping.wait(self._backoff.pause_s())
-        if device is not None:
-            device.close()
+    def close(self) -> None:
+        """Frees the handle; no step may follow."""
+        if self._device is not None:
+            self._device.close()
 
-    def _sample_until_stopped(self, device: Device) -> None:
-        began_us = time.time_ns() // 1000
-        due = self._next_tick()
+    def _taken(self, now: float) -> Device:
+        device = Device(self.index)
+        self._announced = ()
+        self._began_us = time.time_ns() // 1000
         # GPUs take their slow readings at different moments, so that the work spreads over the second.
-        slow_due = due + (self.index % 8) * SLOW_PERIOD_S / 8
-        activity_due = due + ACTIVITY_PERIOD_S
-        self._slow_cycle(device, began_us)
-        while not self._stopping.is_set():
-            now = self._cycle_began = time.monotonic()
-            self._fast_cycle(device)
-            if now >= activity_due:
-                activity_due = now + ACTIVITY_PERIOD_S
-                self._emit_values("gpu_activity", time.time_ns(), device.activity())
-            if now >= slow_due:
-                slow_due = now + SLOW_PERIOD_S
-                self._slow_cycle(device, began_us)
-            self._announce(device)
-            self._cycle_began = None
-            due += self._period_s
-            if due <= time.monotonic():
-                # Ticks that were missed are left out: samples in a burst would say the same thing often.
-                due = self._next_tick()
-            time.sleep(max(0.0, due - time.monotonic()))
+        self._slow_due = now + (self.index % 8) * SLOW_PERIOD_S / 8
+        self._activity_due = now + ACTIVITY_PERIOD_S
+        self._slow_cycle(device)
+        return device
 
-    def _next_tick(self) -> float:
-        # All GPUs tick together: one wake-up in warm caches costs half of eight in cold ones.
-        return (time.monotonic() // self._period_s + 1) * self._period_s
+    def _cycle(self, device: Device, now: float) -> None:
+        self._fast_cycle(device)
+        if now >= self._activity_due:
+            self._activity_due = now + ACTIVITY_PERIOD_S
+            self._emit_values("gpu_activity", time.time_ns(), device.activity())
+        if now >= self._slow_due:
+            self._slow_due = now + SLOW_PERIOD_S
+            self._slow_cycle(device)
+        self._announce(device)
 
     def _fast_cycle(self, device: Device) -> None:
         t0_ns = time.time_ns()
@@ -103,7 +98,7 @@ class GpuSampler(threading.Thread):
         self.fault = self.bad_since = None
         self._backoff.reset()
 
-    def _slow_cycle(self, device: Device, began_us: int) -> None:
+    def _slow_cycle(self, device: Device) -> None:
         t0_ns = time.time_ns()
         self._emit_values("gpu_slow", t0_ns, device.slow())
         processes = device.processes()
@@ -113,7 +108,7 @@ class GpuSampler(threading.Thread):
         instances = device.mig_instances()
         if instances is not None:
             self._emit_row("gpu_mig", t0_ns, instances=[{**who, "v": memory} for who, memory in instances])
-        for metric, samples in device.buffered(began_us).items():
+        for metric, samples in device.buffered(self._began_us).items():
             t_ns = [at_us * 1000 for at_us, _ in samples]
             self._emit_row("gpu_buffer", t0_ns, metric=metric, t_ns=t_ns, v=[value for _, value in samples])
         self._emit_errors(device)

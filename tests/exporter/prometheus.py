@@ -17,11 +17,13 @@ DEADLINE_S = 30.0
 class Prometheus:
     """A Prometheus server of this test's own."""
 
-    def __init__(self, folder: Path, *options: str, gpu: str = NOBODY, glm: str = NOBODY) -> None:
+    def __init__(
+        self, folder: Path, *options: str, gpu: str = NOBODY, glm: str = NOBODY, engine: str = NOBODY
+    ) -> None:
         """With the shipped configuration, but for the addresses of its targets; data is in `folder`/data."""
         config = (SHIPPED / "prometheus.yml").read_text()
         # Whoever listens on the other usual ports of this machine is not to be scraped by a test.
-        for shipped, target in (("9836", gpu), ("9646", glm), ("8080", NOBODY)):
+        for shipped, target in (("9836", gpu), ("9646", glm), ("8080", engine)):
             assert f"127.0.0.1:{shipped}" in config
             config = config.replace(f'"127.0.0.1:{shipped}"', f'"{target}"')
         (folder / "prometheus.yml").write_text(config)

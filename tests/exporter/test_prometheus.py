@@ -50,7 +50,7 @@ def test_alerts_fire_on_scripted_faults_and_resolve_and_no_scrape_is_missed(
     assert prometheus.firing() <= {("GpuXid", "2")}  # which resolves by itself, in time
 
     rules = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
-    assert len(rules) == 16
+    assert len(rules) == 22
     assert {(rule["health"], rule.get("lastError", "")) for rule in rules} == {("ok", "")}
     scrapes = prometheus.raw('up{job="gpu"}[5m]')
     gaps = [later - earlier for (earlier, _), (later, _) in pairwise(scrapes)]

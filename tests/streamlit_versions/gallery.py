@@ -81,7 +81,8 @@ def gallery_server(
     python: Path | None = None,
     base_path: str = "",
     app: str = MAIN,
+    env: Mapping[str, str] | None = None,
 ) -> PageServer:
     """A server of the gallery, not yet started."""
-    env = {"MODEL_URL": model_url, "MODEL": model, "PYTHONDONTWRITEBYTECODE": "1"}
-    return PageServer(app, workdir, base_path=base_path, python=python, env=env)
+    own = {"MODEL_URL": model_url, "MODEL": model, "PYTHONDONTWRITEBYTECODE": "1"}
+    return PageServer(app, workdir, base_path=base_path, python=python, env={**own, **(env or {})})

@@ -37,6 +37,7 @@ static int table_count, table_capacity;
 static uint64_t origin_us, looked_us;
 static off_t read_upto;
 static ino_t read_inode;
+static int scripts_calls;
 
 uint64_t now_us(void) {
     struct timespec now;
@@ -83,6 +84,7 @@ static series *lookup_or_add(const char *key) {
     memset(found, 0, sizeof *found);
     found->gpu = gpu;
     snprintf(found->name, sizeof found->name, "%s", key);
+    if (!strncmp(key, "ret.", 4) || !strncmp(key, "hang.", 5) || !strncmp(key, "delay_us.", 9)) scripts_calls = 1;
     return found;
 }
 
@@ -111,6 +113,7 @@ static void forget_everything(void) {
         free(table[i].entries);
     }
     table_count = 0;
+    scripts_calls = 0;
     read_upto = 0;
 }
 
@@ -182,6 +185,8 @@ static double at_time(const entry *e, double otherwise, uint64_t t_us) {
     if (f->shape == SQUARE) return phase < .5 ? f->low : f->high;
     return f->low + (f->high - f->low) * .5 * (1 - cos(2 * M_PI * phase));
 }
+
+int journal_scripts_calls(void) { return scripts_calls; }
 
 const char *journal_text(const char *key, uint64_t t_us) {
     const entry *found = in_force(lookup(NO_GPU_KEY, key), t_us);

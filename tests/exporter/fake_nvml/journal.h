@@ -24,6 +24,8 @@ void journal_unlock(void);
 
 /* Reads what was appended to $FAKE_NVML_SCRIPT; looks at the file once a millisecond at most. */
 void journal_refresh(void);
+/* Whether any function is told to fail, hang or be slow: asked at every call, so that calls stay cheap. */
+int journal_scripts_calls(void);
 
 /* When this process first called the library, in us since the epoch. */
 uint64_t journal_origin_us(void);
