@@ -17,6 +17,7 @@ COMMANDS = {
     "report": "write the report of a run again from its run.jsonl",
     "diff": "tell what changed from one run to another",
     "export": "write a finished run for Prometheus",
+    "doctor": "tell what this machine can be trusted to measure",
     "recover": "rebuild a run from the spools of its workers",
 }
 """Only the module of the command that is typed is imported: a missing extra breaks no other."""
