@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks import machine
 
 HERE = Path(__file__).parent
-OWN_RESULTS = ("accuracy", "streamlit_browser", "streamlit_capacity", "streamlit_scale")
+OWN_RESULTS = ("accuracy", "open_loop", "streamlit_browser", "streamlit_capacity", "streamlit_scale")
 """These write their results themselves."""
 PRINTED = {
     "correlation": "What the correlation claims of simulated runs whose truth is known",

@@ -15,6 +15,13 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from glm_locust.testbed.ports import listen
 
+_LISTED = b'{"object":"list","data":[{"id":"steady","object":"model"}]}'
+MODELS = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+    len(_LISTED),
+    _LISTED,
+)
+"""What every GET is answered: the list of models, and a sign of life."""
+
 
 class Exchange(asyncio.Protocol):
     """One connection; one answer at a time."""
@@ -37,7 +44,7 @@ class Exchange(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if self._parser.get_method() == b"GET":
-            self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            self._transport.write(MODELS)
             return
         head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
         self._transport.write(head)

@@ -51,10 +51,10 @@ class DataSet:
         path = Path(path)
         questions: dict[str, list[Prompt]] = {}
         digest = hashlib.sha256()
-        images = _Images(path.parent)
-        for number, line in _lines(path):
+        images = Images(path.parent)
+        for number, line in lines_of(path):
             try:
-                prompt = _question(line, images)
+                prompt = question(json_row(line), images)
             except ValueError as error:
                 raise ConfigError(f"{path}, line {number}: {error}") from None
             questions.setdefault(prompt.task, []).append(prompt)
@@ -84,7 +84,7 @@ class DataSet:
         return rows[_order(self.seed, task, lap, len(rows))[place]]
 
 
-class _Images:
+class Images:
     """Reads each image once, however many lines name it."""
 
     def __init__(self, folder: Path) -> None:
@@ -111,18 +111,19 @@ def load_image(path: str | Path) -> Image:
         raise ConfigError(str(error)) from None
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank, numbered from 1."""
+def lines_of(path: Path, what: str = "the data set") -> Iterator[tuple[int, bytes]]:
+    """Lines that are not blank, numbered from 1; raises ConfigError where the file cannot be read."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot read the data set: {error.strerror}") from None
+        raise ConfigError(f"{path}: cannot read {what}: {error.strerror}") from None
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         if line.strip():
             yield number, line.strip()
 
 
-def _question(line: bytes, images: _Images) -> Prompt:
+def json_row(line: bytes) -> dict[str, Any]:
+    """One line as a JSON object; raises ValueError."""
     try:
         row: Any = json.loads(line.decode())
     except UnicodeDecodeError:
@@ -133,6 +134,11 @@ def _question(line: bytes, images: _Images) -> Prompt:
         raise ValueError("not valid JSON: nested too deeply") from None
     if not isinstance(row, dict):
         raise ValueError(f"expected a JSON object with the key prompt, got {_kind(row)}")
+    return row
+
+
+def question(row: dict[str, Any], images: Images) -> Prompt:
+    """The question that a row is; raises ValueError for what is wrong with it."""
     for key in row:
         if key not in _KEYS:
             close = difflib.get_close_matches(key, _KEYS, 1)

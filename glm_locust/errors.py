@@ -1,6 +1,7 @@
 """The exceptions that glm_locust raises on purpose, and how foreign text gets into them."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -51,3 +52,10 @@ def did_you_mean(word: object, choices: Iterable[str]) -> str:
     """What to add to a message about a word that is not one of the choices."""
     close = difflib.get_close_matches(str(word), list(choices), 1)
     return f", did you mean {close[0]}?" if close else ""
+
+
+def pointed_out(problem: str, text: str, place: int) -> str:
+    """A problem with one line of text, the line, and a caret under the place."""
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    columns = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in shown[:place].ljust(place))
+    return f"{problem}\n  {shown}\n  {' ' * columns}^"

@@ -31,20 +31,36 @@ class Ticket:
     path: str
     task: str
     phase: Phase
-    level: int
+    level: int | None
+    """None in an open loop, where nobody plans how many ask at once."""
     repeat: int
     """0, 1, 2, ... within phase, level, path and task; equal repeats of two paths are a pair."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Tickets to be worked off by `level` concurrent users before the next block begins."""
+    """Tickets to be worked off by `level` users, before the next block begins."""
 
     index: int
     phase: Phase
     level: int
     paths: tuple[str, ...]
     tickets: tuple[Ticket, ...]
+    draw: str | None = None
+    """Open loop: the seed of the arrivals at which the tickets are due, one each; without tickets,
+    users choose themselves what to ask. None: closed loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLoop:
+    """How the questions of a plan are asked when they are due, not when a user is free."""
+
+    users: int
+    """How many there are to ask."""
+    questions_per_block: int
+    """About; a block begins its arrivals anew, so many short ones would mostly begin and end."""
+    rows: tuple[str, ...] = ()
+    """The tasks of a trace's requests, in order: a block on each path is the whole trace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +81,11 @@ def make_plan(
     seed: int,
     design: str = "blocks",
     web_share: float = 0.5,
+    open_loop: OpenLoop | None = None,
 ) -> tuple[Block, ...]:
     """Plan a comparison that asks every task on every path max(repeats, level) times per level.
+
+    In an open loop there are no levels but for the warm-up, and every task is asked `repeats` times.
 
     `warmup` is the number of warm-up questions per user and path. In the mixed design the level's
     total is the same, divided so that `web_share` of it goes to the paths other than `api`, in
@@ -77,6 +96,13 @@ def make_plan(
         raise ConfigError(f"repeats: expected at least 1, got {repeats}")
     planner = _Planner(tuple(paths), tuple(tasks), seed)
     blocks = list(planner.warmup(warmup, max(levels)))
+    if open_loop is not None:
+        rounds = repeats * len(tasks) // open_loop.questions_per_block
+        rounds = max(1, min(rounds, MAX_ROUNDS, repeats)) if not open_loop.rows else 1
+        edges = [repeats * i // rounds for i in range(rounds + 1)]
+        for start, stop in itertools.pairwise(edges):
+            blocks += planner.open_round(open_loop, range(start, stop), design, web_share)
+        return tuple(blocks)
     for level in levels:
         count = max(repeats, level)
         if design == "mixed":
@@ -101,10 +127,15 @@ def endless_blocks(
     seed: int,
     design: str = "blocks",
     web_share: float = 0.5,
+    open_loop: OpenLoop | None = None,
 ) -> Iterator[Block]:
     """Warm-up, then rounds over all levels without end: for runs that are limited by time."""
     _check(paths, tasks, levels, warmup=warmup, design=design, web_share=web_share)
-    return _endless(_Planner(tuple(paths), tuple(tasks), seed), levels, warmup, design, web_share)
+    planner = _Planner(tuple(paths), tuple(tasks), seed)
+    if open_loop is not None:
+        warm = planner.warmup(warmup, max(levels))
+        return itertools.chain(warm, _endless_open(planner, open_loop, design, web_share))
+    return _endless(planner, levels, warmup, design, web_share)
 
 
 def deal(block: Block, workers: int) -> list[Share]:
@@ -163,6 +194,12 @@ def _endless(
             yield from planner.round(level, repeats)
 
 
+def _endless_open(planner: "_Planner", open_loop: OpenLoop, design: str, web_share: float) -> Iterator[Block]:
+    count = -(-open_loop.questions_per_block // len(planner.tasks))
+    for start in itertools.count(0, count):
+        yield from planner.open_round(open_loop, range(start, start + count), design, web_share)
+
+
 class _Planner:
     """Numbers blocks and tickets while it makes them."""
 
@@ -174,7 +211,8 @@ class _Planner:
         self._rounds = 0
         self._block = itertools.count()
         self._index = itertools.count()
-        self._repeats: dict[tuple[int, str], int] = {}
+        self._draw = itertools.count()
+        self._repeats: dict[tuple[int | None, str], int] = {}
 
     def warmup(self, per_user: int, level: int) -> Iterator[Block]:
         """One block per path, or none at all."""
@@ -192,8 +230,27 @@ class _Planner:
         for path in self._next_order():
             yield self._make(Phase.MEASURE, level, [(path, *question) for question in questions])
 
+    def open_round(
+        self, open_loop: OpenLoop, repeats: range, design: str, web_share: float
+    ) -> Iterator[Block]:
+        """The same questions at the same instants on one path after the other, or on all at once."""
+        draw = f"{self._seed}/{next(self._draw)}"
+        if design == "mixed":
+            questions = self._mixed(None, repeats, web_share)
+            yield self._make(Phase.MEASURE, None, questions, users=open_loop.users, draw=draw)
+            return
+        asked = self._questions(Phase.MEASURE, None, repeats)
+        if open_loop.rows:
+            asked = [(task, row) for row, task in enumerate(open_loop.rows)]
+        for path in self._next_order():
+            questions = [(path, *question) for question in asked]
+            yield self._make(Phase.MEASURE, None, questions, users=open_loop.users, draw=draw)
+
     def mixed(self, level: int, repeats: range, web_share: float) -> Block:
         """One block in which all paths are asked at once, evenly interleaved."""
+        return self._make(Phase.MEASURE, level, self._mixed(level, repeats, web_share))
+
+    def _mixed(self, level: int | None, repeats: range, web_share: float) -> list[tuple[str, str, int]]:
         rng = random.Random(f"{self._seed}/mixed/{level}/{repeats.start}")
         placed: list[tuple[float, str, str, int]] = []
         for path, count in _split(self.paths, len(repeats), web_share).items():
@@ -205,9 +262,9 @@ class _Planner:
                 ((slot + rng.random()) / len(questions), path, task, repeat)
                 for slot, (task, repeat) in enumerate(questions)
             ]
-        return self._make(Phase.MEASURE, level, [ticket[1:] for ticket in sorted(placed)])
+        return [(path, task, repeat) for _, path, task, repeat in sorted(placed)]
 
-    def _questions(self, phase: Phase, level: int, repeats: range) -> list[tuple[str, int]]:
+    def _questions(self, phase: Phase, level: int | None, repeats: range) -> list[tuple[str, int]]:
         return [
             (task, repeat)
             for repeat in repeats
@@ -221,14 +278,23 @@ class _Planner:
         order = self._order[shift:] + self._order[:shift]
         return order[::-1] if lap % 2 else order
 
-    def _make(self, phase: Phase, level: int, questions: Sequence[tuple[str, str, int]]) -> Block:
+    def _make(
+        self,
+        phase: Phase,
+        level: int | None,
+        questions: Sequence[tuple[str, str, int]],
+        *,
+        users: int = 1,
+        draw: str | None = None,
+    ) -> Block:
         block = next(self._block)
         tickets = tuple(
             Ticket(next(self._index), block, path, task, phase, level, repeat)
             for path, task, repeat in questions
         )
         asked = {ticket.path for ticket in tickets}
-        return Block(block, phase, level, tuple(path for path in self.paths if path in asked), tickets)
+        paths = tuple(path for path in self.paths if path in asked)
+        return Block(block, phase, users if level is None else level, paths, tickets, draw)
 
     def _shuffled(self, items: tuple[str, ...], purpose: str) -> tuple[str, ...]:
         return tuple(random.Random(f"{self._seed}/{purpose}").sample(items, len(items)))

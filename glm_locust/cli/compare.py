@@ -24,6 +24,7 @@ _GROUPS = {
     **dict.fromkeys(("tasks", "prompt_lang", "dataset", "seed", "repeat_share"), "questions"),
     **dict.fromkeys(("image_size", "image_format"), "questions"),
     **dict.fromkeys(("repeats", "levels", "warmup", "design", "web_share", "think_time"), "plan"),
+    **dict.fromkeys(("arrivals", "max_in_flight"), "plan"),
     **dict.fromkeys(("slo", "junit"), "verdict"),
     **dict.fromkeys(("exporter", "metrics", "samples_auth_env", "samples_auth_file", "samples_ca"), _SAMPLES),
     **dict.fromkeys(("prometheus", "prometheus_cert", "prometheus_key"), "metrics for Prometheus"),

@@ -117,7 +117,7 @@ class ComparisonRun:
         try:
             self._fleet = Fleet(
                 workers=order.workers,
-                users=max(order.scenario.levels),
+                users=order.scenario.users,
                 options=options,
                 env={
                     **os.environ,

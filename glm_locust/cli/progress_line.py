@@ -63,4 +63,6 @@ def describe(progress: Progress) -> str:
         parts.append(f"TTFT p50 {progress.ttft_p50_s:.3f} s")
     if progress.failed:
         parts.append(f"{progress.failed} failed")
+    if progress.dropped:
+        parts.append(f"{progress.dropped} dropped")
     return "  ".join(parts)

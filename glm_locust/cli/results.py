@@ -19,13 +19,17 @@ def print_results(run_dir: Path, stream: TextIO) -> None:
 
 
 def lines_of(summary: dict[str, Any]) -> Iterator[str]:
-    """The table's lines, one block per level."""
+    """The table's lines, one block per level, or one for an open loop."""
     metric = summary["compared_on"]
     label = {"ttft_s": "TTFT", "ttfo_s": "TTFO"}.get(metric, metric)
-    for level, of in summary["levels"].items():
+    loads = {f"{level} user{'s' if level != '1' else ''}": of for level, of in summary["levels"].items()}
+    arrivals = summary["quality"]["arrivals"]
+    if arrivals is not None:
+        loads = {arrivals["process"]: summary}
+    for load, of in loads.items():
         paths = list(of["paths"])
         over = [path for path in paths if path != "api" and "api" in paths]
-        yield f"Median {label} in seconds, {level} user{'s' if level != '1' else ''} (n: answers per task)"
+        yield f"Median {label} in seconds, {load} (n: answers per task)"
         heads = [*paths, *(f"{path}-api" for path in over)]
         yield f"  {'task':<10}{'n':>6}" + "".join(f"{head:>18}" for head in heads)
         for task, by_path in of["tasks"].items():
@@ -41,6 +45,8 @@ def lines_of(summary: dict[str, Any]) -> Iterator[str]:
     if counts["failed"]:
         kinds = ", ".join(f"{row['n']} {row['kind']} on {row['path']}" for row in summary["failures"])
         yield f"Failed: {kinds}"
+    if arrivals is not None and arrivals["dropped"]:
+        yield f"Dropped: {arrivals['dropped']} of {arrivals['dropped'] + (arrivals['started'] or 0)} requests"
     if run["partial"]:
         yield f"Partial: the run ended before its plan did ({run['reason']})."
 

@@ -3,12 +3,10 @@
 import logging
 import os
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
 
 from locust.env import Environment
-from locust.exception import RPCError
 from locust.runners import MasterRunner, WorkerRunner
 
 from glm_locust.comparison.clients import Clients, open_client
@@ -18,11 +16,12 @@ from glm_locust.conductor.progress import PROGRESS_FD, TRUTH_FILE, TRUTH_LOG, Pr
 from glm_locust.config import Scenario
 from glm_locust.errors import ConfigError
 from glm_locust.plan import Block, Ticket
-from glm_locust.plugin import channel_of, scenario_of
+from glm_locust.plugin import Lossy, channel_of, recorder_of, scenario_of
 from glm_locust.run import Run
-from glm_locust.transport.channel import Channel, Handler
+from glm_locust.traces import Trace
+from glm_locust.transport.clock import now_ns
 from glm_locust.users.comparison import Workplace, furnish
-from glm_locust.users.questions import assignment_of, questions_of
+from glm_locust.users.questions import assignment_of, questions_of, target_rate, timetable_of, trace_of
 from glm_locust.workload.prompt import Prompt, PromptSource
 
 SPAWN_RATE = 100
@@ -38,8 +37,10 @@ class Comparison:
         self._conductor: Conductor | None = None
         self._desk: Desk | None = None
         self._questions: PromptSource | None = None
+        self._trace: Trace | None = None
         self._findings: Findings | None = None
         self._pipe: ProgressPipe | None = None
+        self._begun: Callable[[Block], None] | None = None
         self._endless = False
 
     @property
@@ -55,7 +56,7 @@ class Comparison:
         # A line for each request would be written while requests are timed.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         runner = environment.runner
-        channel = _Lossy(channel_of(environment))
+        channel = Lossy(channel_of(environment))
         if not isinstance(runner, MasterRunner):
             self._desk = Desk(channel, self._prompt)
         if isinstance(runner, WorkerRunner):
@@ -77,9 +78,11 @@ class Comparison:
         """On the master: the scenario of the run that begins, with the users that Locust starts."""
         assert environment.runner is not None
         scenario = replace(scenario, tasks=scenario.chosen_tasks(questions_of(scenario).tasks))
-        if not given(environment, "levels"):
-            users = environment.runner.target_user_count
-            scenario = replace(scenario, levels=(max(1, users),))
+        users = max(1, environment.runner.target_user_count)
+        if scenario.arrivals is not None:
+            scenario = replace(scenario, max_in_flight=scenario.max_in_flight or users)
+        elif not given(environment, "levels"):
+            scenario = replace(scenario, levels=(users,))
         return scenario if self._findings is None else self._findings.applied_to(scenario)
 
     def begin(self, environment: Environment) -> None:
@@ -88,7 +91,10 @@ class Comparison:
         assignment = assignment_of(environment)
         self._questions = assignment.questions
         scenario = assignment.scenario
-        self._desk.open()
+        self._trace = trace_of(scenario)
+        process = scenario.arrival_process
+        timetable = None if process is None else timetable_of(process, self._trace)
+        self._desk.open(timetable, recorder_of(environment).arrival_dropped)
         clients = Clients(scenario)
         furnish(environment, Workplace(self._desk, clients.connect, open_client, scenario.think_time))
 
@@ -98,21 +104,32 @@ class Comparison:
         scenario = scenario_of(environment)
         if self._findings is None:
             self._findings = check_targets(scenario)
-        users = max(scenario.levels)
+        users = scenario.users
         assert environment.runner is not None
         if (started := environment.runner.target_user_count) < users:
-            raise ConfigError(f"levels: {users} users are needed, and Locust starts {started}")
+            key = "levels" if scenario.arrivals is None else "max_in_flight"
+            raise ConfigError(f"{key}: {users} users are needed, and Locust starts {started}")
         _keep_truth(run)
         tasks = questions_of(scenario).tasks
+        trace = trace_of(scenario)
+        rows = () if trace is None else rows_of(trace, scenario.chosen_tasks(tasks))
+        process = scenario.arrival_process
+        timetable = None if process is None else timetable_of(process, trace)
         blocks: Iterable[Block]
         self._endless = is_endless(environment)
         if self._endless:
-            blocks, total = scenario.endless_plan(tasks), None
+            blocks, total = scenario.endless_plan(tasks, rows), None
         else:
-            blocks = plan = scenario.plan(tasks)
+            blocks = plan = scenario.plan(tasks, rows)
             total = sum(len(block.tickets) for block in plan)
         self._pipe = _progress_pipe(run, total)
-        course = self._conductor.play(run.run_id, blocks, users)
+
+        def begin(block: Block) -> None:
+            open_loop = process is not None and block.draw is not None
+            run.target_rate = target_rate(process, trace, now_ns()) if process and open_loop else None
+
+        self._begun = begin
+        course = self._conductor.play(run.run_id, blocks, users, timetable=timetable)
         run.notes.extend(course.notes)
         if course.deserted:
             raise ConfigError("no user is there to ask: see the logs of the workers")
@@ -127,12 +144,17 @@ class Comparison:
 
     def _prompt(self, ticket: Ticket) -> Prompt:
         assert self._questions is not None
+        if self._trace is not None and ticket.level is None:
+            prompt = self._trace.asked(ticket.repeat, ticket.index)
+            if prompt is not None:
+                return prompt
         return self._questions.prompt(ticket.task, ticket.index, ticket.repeat)
 
     def _announce(self, block: Block) -> None:
         tasks = ", ".join(dict.fromkeys(ticket.task for ticket in block.tickets))
         _log.info(
-            "glm_locust: block %d, %s: %d requests (%s) on %s by %d users",
+            "glm_locust: block %d, %s: %d requests (%s) on %s by %d users"
+            + ("" if block.draw is None else ", when they are due"),
             block.index,
             block.phase,
             len(block.tickets),
@@ -142,24 +164,13 @@ class Comparison:
         )
         if self._pipe is not None:
             self._pipe.block(block)
+        if self._begun is not None:
+            self._begun(block)
 
 
-class _Lossy:
-    """A channel on which a message that cannot be sent is lost: the conductor repeats itself."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-
-    def send(self, kind: str, data: dict[str, Any], worker: str | None = None) -> None:
-        """Send, or not."""
-        try:
-            self._channel.send(kind, data, worker)
-        except RPCError as error:
-            _log.debug("glm_locust: %s was not sent: %s", kind, error)
-
-    def on(self, kind: str, handler: Handler) -> None:
-        """Add a handler."""
-        self._channel.on(kind, handler)
+def rows_of(trace: Trace, tasks: tuple[str, ...]) -> tuple[str, ...]:
+    """The task of each of a trace's requests; those without one take turns in the run's own."""
+    return tuple(trace.task(row) or tasks[row % len(tasks)] for row in range(len(trace.rows)))
 
 
 def given(environment: Environment, key: str) -> bool:
@@ -174,9 +185,10 @@ def is_endless(environment: Environment) -> bool:
 
 
 def fill_in_users(options: Namespace, scenario: Scenario) -> None:
-    """Have Locust start as many users as the highest level needs, where it was not told how many."""
-    if options.num_users is None and (options.glm_levels is not None or options.glm_scenario):
-        options.num_users = max(scenario.levels)
+    """Have Locust start as many users as the plan needs, where it was not told how many."""
+    told = options.glm_levels is not None or options.glm_scenario or scenario.arrivals is not None
+    if options.num_users is None and told:
+        options.num_users = scenario.users
     if options.spawn_rate is None:
         options.spawn_rate = SPAWN_RATE
 
@@ -195,6 +207,10 @@ def _progress_pipe(run: Run, total: int | None) -> ProgressPipe | None:
     fd = os.environ.get(PROGRESS_FD)
     if fd is None:
         return None
-    pipe = ProgressPipe(int(fd), str(run.run_dir), total)
+
+    def dropped() -> int:
+        return 0 if run.arrivals is None else run.arrivals.dropped
+
+    pipe = ProgressPipe(int(fd), str(run.run_dir), total, dropped)
     run.add_sink(pipe)
     return pipe

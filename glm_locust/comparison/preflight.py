@@ -8,7 +8,7 @@ from glm_locust.conductor.progress import PRESET_ENV
 from glm_locust.config import ApiTarget, Scenario
 from glm_locust.errors import ConfigError
 from glm_locust.testbed.presets import MODEL as SIMULATED_MODEL
-from glm_locust.users.questions import questions_of
+from glm_locust.users.questions import questions_of, trace_of
 from glm_locust.users.streamlit_client import StreamlitClient
 
 
@@ -36,7 +36,8 @@ def check_plan(scenario: Scenario) -> None:
     """Make sure that there is something to ask and someone to ask; raises ConfigError."""
     if not scenario.targets:
         raise ConfigError("expected a target: --glm-api, --glm-web or --glm-web-jupyter, or a --glm-scenario")
-    scenario.plan(questions_of(scenario).tasks)
+    trace = trace_of(scenario)
+    scenario.plan(questions_of(scenario).tasks, () if trace is None else trace.tasks)
 
 
 def check_targets(scenario: Scenario) -> Findings:

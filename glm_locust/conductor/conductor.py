@@ -1,14 +1,14 @@
 """On the master: lead all workers through the plan, block by block."""
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import gevent
-import gevent.event
 
-from glm_locust.conductor.messages import ORDER, STATUS, DeskState, Order, Status, pack, unpack
+from glm_locust.arrivals import Timetable
+from glm_locust.conductor.messages import ORDER, DeskState, Order, pack
+from glm_locust.conductor.open_block import OpenBlock
+from glm_locust.conductor.roster import Roster
 from glm_locust.plan import Block, Share, deal
 from glm_locust.transport.channel import Channel
 
@@ -50,29 +50,37 @@ class Conductor:
         self._channel = channel
         self._on_block = on_block
         self._lost_after_s = lost_after_s
-        self._statuses: dict[str, Status] = {}
-        self._heard_s: dict[str, float] = {}
-        self._changed = gevent.event.Event()
+        self._roster = Roster(channel)
+        self._timetable: Timetable | None = None
         self._stopped = False
-        channel.on(STATUS, self._take_status)
 
     @property
     def users(self) -> int:
         """Users at the desks of all workers that are not lost."""
-        return sum(self._statuses[worker].users for worker in self._present())
+        return sum(self._roster[worker].users for worker in self._present())
 
-    def play(self, run_id: str, blocks: Iterable[Block], users: int, gather_s: float = 60.0) -> Course:
+    def play(
+        self,
+        run_id: str,
+        blocks: Iterable[Block],
+        users: int,
+        gather_s: float = 60.0,
+        timetable: Timetable | None = None,
+    ) -> Course:
         """Lead the workers through the blocks; returns at their end or after `stop()`.
 
         Waits up to `gather_s` for `users` to come to the desks, then begins with those who came.
+        Blocks of an open loop need the `timetable` that the desks have, too.
         """
         self._stopped = False
+        self._timetable = timetable
         course = Course()
         self._wait(lambda: self.users >= users, gather_s)
         for block in blocks:
             if self._stopped:
                 return course
-            if not self._play(run_id, block, course):
+            play = self._play if block.draw is None else self._play_open
+            if not play(run_id, block, course):
                 return course
             course.blocks += not self._stopped
         course.finished = not self._stopped
@@ -81,7 +89,7 @@ class Conductor:
     def stop(self) -> None:
         """Begin no other block; `play` returns soon. What the users hold is theirs to finish."""
         self._stopped = True
-        self._changed.set()
+        self._roster.changed.set()
 
     def _play(self, run_id: str, block: Block, course: Course) -> bool:
         """False where nobody is left to play the block."""
@@ -112,22 +120,38 @@ class Conductor:
         }
         self._lead(go, DeskState.DONE)
         for worker, share in shares.items():
-            left = len(share.tickets) - self._finished(worker, run_id, block)
+            left = len(share.tickets) - self._roster.finished(worker, run_id, block.index)
             if left and not self._stopped:
                 course.notes.append(f"block {block.index}: {left} requests were lost with worker {worker}")
         return True
+
+    def _play_open(self, run_id: str, block: Block, course: Course) -> bool:
+        """The same in an open loop."""
+        assert self._timetable is not None
+        open_block = OpenBlock(self._channel, self._roster, run_id, block, self._timetable)
+
+        def begin() -> None:
+            if self._on_block is not None:
+                self._on_block(block)
+
+        played = open_block.play(begin, lambda: self._stopped)
+        course.notes.extend(open_block.notes)
+        if not played:
+            course.notes.append(f"block {block.index}: no worker was left to play it")
+            course.deserted = True
+        return played
 
     def _shares(self, block: Block, course: Course) -> dict[str, Share]:
         """The block, dealt to those who have users; the ones with most users come first."""
         present = self._present()
         workers = sorted(
-            (worker for worker in present if self._statuses[worker].users),
-            key=lambda worker: (-self._statuses[worker].users, worker),
+            (worker for worker in present if self._roster[worker].users),
+            key=lambda worker: (-self._roster[worker].users, worker),
         )
         if not workers:
             return {}
         shares = {
-            worker: Share(min(share.level, self._statuses[worker].users), share.tickets)
+            worker: Share(min(share.level, self._roster[worker].users), share.tickets)
             for worker, share in zip(workers, deal(block, len(workers)), strict=True)
             if share.tickets
         }
@@ -153,7 +177,7 @@ class Conductor:
     def _is_behind(self, worker: str, order: Order, goal: DeskState) -> bool:
         if self._is_lost(worker):
             return False
-        status = self._statuses[worker]
+        status = self._roster[worker]
         if (status.run_id, status.block) != (order.run_id, order.block):
             return True
         if not status.users and goal is DeskState.DONE:
@@ -162,33 +186,20 @@ class Conductor:
 
     def _follows(self, worker: str, order: Order) -> bool:
         """It is on its way: nothing to repeat."""
-        status = self._statuses[worker]
+        status = self._roster[worker]
         if (status.run_id, status.block) != (order.run_id, order.block):
             return False
         return status.state is DeskState.RUNNING if order.go else True
 
-    def _finished(self, worker: str, run_id: str, block: Block) -> int:
-        status = self._statuses[worker]
-        return status.finished if (status.run_id, status.block) == (run_id, block.index) else 0
-
     def _is_lost(self, worker: str) -> bool:
-        return time.monotonic() - self._heard_s[worker] > self._lost_after_s
+        return self._roster.silent_s(worker) > self._lost_after_s
 
     def _present(self) -> list[str]:
-        return [worker for worker in self._statuses if not self._is_lost(worker)]
-
-    def _take_status(self, worker: str, data: dict[str, Any]) -> None:
-        status = unpack(data, Status)
-        known = self._statuses.get(worker)
-        if known is not None and status.seq <= known.seq:
-            return
-        self._statuses[worker] = status
-        self._heard_s[worker] = time.monotonic()
-        self._changed.set()
+        return self._roster.present(self._lost_after_s)
 
     def _wait(self, condition: Callable[[], bool], timeout_s: float) -> None:
         """Until the condition holds, `stop()`, or the time is up."""
         with gevent.Timeout(timeout_s, False):
             while not condition() and not self._stopped:
-                self._changed.clear()
-                self._changed.wait()
+                self._roster.changed.clear()
+                self._roster.changed.wait()

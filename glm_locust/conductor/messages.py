@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from glm_locust.arrivals import Share
 from glm_locust.plan import Ticket
 
 ORDER = "glm_order"
@@ -34,6 +35,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     tickets: tuple[Ticket, ...] = ()
     """Empty where `go` is set: the worker has them already."""
     go: bool = False
+    draw: str | None = None
+    """Open loop: the seed of the arrivals. All tickets of the block are here, the k-th is due at the k-th."""
+    shares: tuple[Share, ...] = ()
+    """With `go`: which arrivals are this worker's; sent again, longer, when the workers change."""
+    start_ns: int = 0
+    """With `go`: when the arrivals begin to count, by the clock of the master."""
+    sent_ns: int = 0
+    """With `go`: what that clock said when this was sent."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +56,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     block: int | None = None
     state: DeskState = DeskState.IDLE
     finished: int = 0
-    """Tickets of the block that were worked off."""
+    """Tickets of the block that were worked off, dropped ones included."""
+    splits: int = 0
+    """Open loop: how many splits of the arrivals it follows."""
 
 
 Message = TypeVar("Message", Order, Status)

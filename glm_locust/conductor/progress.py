@@ -4,6 +4,7 @@ import os
 import statistics
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 
 import msgspec
 
@@ -35,6 +36,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """Requests of the whole plan; None: it ends by time."""
     done: int = 0
     failed: int = 0
+    dropped: int = 0
+    """Open loop: requests for which nobody was free."""
     phase: str = ""
     level: int | None = None
     paths: tuple[str, ...] = ()
@@ -49,8 +52,12 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 class ProgressPipe:
     """Writes the state to a pipe, at most every `EVERY_S`; a reader that is gone is no error."""
 
-    def __init__(self, fd: int, run_dir: str, total: int | None) -> None:
+    def __init__(
+        self, fd: int, run_dir: str, total: int | None, dropped: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`dropped` says how many requests were dropped so far."""
         self._fd: int | None = fd
+        self._dropped = dropped
         self._progress = Progress(run_dir=run_dir, total=total)
         self._counts: Counter[Outcome] = Counter()
         self._ttft_s: dict[str, deque[float]] = {}
@@ -86,6 +93,7 @@ class ProgressPipe:
         if self._fd is None:
             return
         self._written_s = time.monotonic()
+        self._progress = msgspec.structs.replace(self._progress, dropped=self._dropped())
         try:
             os.write(self._fd, msgspec.json.encode(self._progress) + b"\n")
         except BlockingIOError:

@@ -40,6 +40,18 @@ OPTIONS: tuple[Option, ...] = (
     Option("design", "DESIGN", "blocks: one path at a time; mixed: all at once (default: blocks)"),
     Option("web_share", "SHARE", "share of requests to the page in the mixed design (default: 0.5)"),
     Option("think_time", "SECONDS", "pause of a user between answer and next question (default: 0)"),
+    Option(
+        "arrivals",
+        "PROCESS",
+        "open loop: requests come when they are due, whoever is free: poisson:12/s, constant:12/s, "
+        "gamma:12/s,cv=2, ramp:2/s..20/s,over=5m or trace:FILE (default: users ask one after the other)",
+    ),
+    Option(
+        "max_in_flight",
+        "N",
+        "open loop: how many users there are; a request that is due while all of them wait for an answer "
+        "is dropped and counted (default: 100)",
+    ),
     Option("out", "DIR", "directory of runs; each run gets one of its own in it (default: runs)"),
     Option("model", "NAME", "model to ask for (default: the first that the server lists)"),
     Option("max_tokens", "N", "longest answer to ask the API for"),

@@ -9,13 +9,15 @@ from typing import Any, Literal
 
 import msgspec
 
+from glm_locust.arrivals import Arrivals, Replay
+from glm_locust.arrivals import parse as parse_arrivals
 from glm_locust.config.metrics_port import MetricsPort, read_metrics_port
 from glm_locust.config.page_settings import PAGE_CHOICES
 from glm_locust.config.settings import Settings
 from glm_locust.config.target_settings import given, read_targets
 from glm_locust.config.targets import ApiTarget, Secret, WebTarget
 from glm_locust.errors import ConfigError, did_you_mean
-from glm_locust.plan import DESIGNS, Block, endless_blocks, make_plan
+from glm_locust.plan import DESIGNS, Block, OpenLoop, endless_blocks, make_plan
 from glm_locust.records import PathId
 from glm_locust.slo import parse
 from glm_locust.workload import IMAGE_FORMATS, IMAGE_SIZES, LANGUAGES, TASKS, ImageFormat, Language, Workload
@@ -23,7 +25,17 @@ from glm_locust.workload import IMAGE_FORMATS, IMAGE_SIZES, LANGUAGES, TASKS, Im
 PromptLang = Literal["zh", "en", "both"]
 Design = Literal["blocks", "mixed"]
 ReportLang = Literal["en", "zh"]
+DEFAULT_MAX_IN_FLIGHT = 100
+BLOCK_S = 30.0
+"""Open loop: about how long a block lasts beyond its ramp, where enough is asked."""
+MIN_BLOCK_QUESTIONS = 20
 REPORT_LANGUAGES: tuple[ReportLang, ...] = ("en", "zh")
+
+
+_CLOSED_LOOP_ONLY = {
+    "levels": "how many ask at once is what comes of them; max_in_flight bounds it",
+    "think_time": "they say when the next question comes",
+}
 
 
 def _drawn_seed() -> int:
@@ -63,6 +75,13 @@ class Scenario:
     """Share of the requests that go to the page in the mixed design."""
     think_time: float = 0.0
     """Seconds that a user waits between an answer and the next question."""
+    arrivals: str | None = None
+    """Open loop: when requests are due, like `poisson:12/s`; None: users ask one after the other.
+
+    A trace is a file that must be on every worker, too.
+    """
+    max_in_flight: int | None = None
+    """Open loop: how many users there are to make what is due; None: 100."""
     out: str = "runs"
     """Directory of the runs, relative to the working directory."""
     exporter: tuple[str, ...] = ()
@@ -101,6 +120,18 @@ class Scenario:
         return tuple(self.targets)
 
     @property
+    def arrival_process(self) -> Arrivals | None:
+        """What `arrivals` says."""
+        return None if self.arrivals is None else parse_arrivals(self.arrivals)
+
+    @property
+    def users(self) -> int:
+        """How many users the plan needs."""
+        if self.arrivals is None:
+            return max(self.levels)
+        return self.max_in_flight or DEFAULT_MAX_IN_FLIGHT
+
+    @property
     def languages(self) -> tuple[Language, ...]:
         """The languages of built-in questions."""
         return LANGUAGES if self.prompt_lang == "both" else (self.prompt_lang,)
@@ -118,8 +149,11 @@ class Scenario:
                 raise ConfigError(f"tasks: expected some of {', '.join(available)}, got {task!r}")
         return self.tasks or tuple(available)
 
-    def plan(self, available: Sequence[str]) -> tuple[Block, ...]:
-        """The plan of the comparison, over the tasks that the source of questions has."""
+    def plan(self, available: Sequence[str], rows: tuple[str, ...] = ()) -> tuple[Block, ...]:
+        """The plan of the comparison, over the tasks that the source of questions has.
+
+        `rows` are the tasks of a trace's requests. Raises ConfigError.
+        """
         return make_plan(
             self.paths,
             self.chosen_tasks(available),
@@ -129,9 +163,10 @@ class Scenario:
             seed=self.seed,
             design=self.design,
             web_share=self.web_share,
+            open_loop=self._open_loop(rows),
         )
 
-    def endless_plan(self, available: Sequence[str]) -> Iterator[Block]:
+    def endless_plan(self, available: Sequence[str], rows: tuple[str, ...] = ()) -> Iterator[Block]:
         """The same without end, for a run that is limited by time."""
         return endless_blocks(
             self.paths,
@@ -141,7 +176,18 @@ class Scenario:
             seed=self.seed,
             design=self.design,
             web_share=self.web_share,
+            open_loop=self._open_loop(rows),
         )
+
+    def _open_loop(self, rows: tuple[str, ...]) -> OpenLoop | None:
+        process = self.arrival_process
+        if process is None:
+            return None
+        if isinstance(process, Replay):
+            if self.design == "mixed":
+                raise ConfigError("design: expected blocks, a trace is replayed on one path at a time")
+            return OpenLoop(self.users, max(1, len(rows)), rows)
+        return OpenLoop(self.users, max(MIN_BLOCK_QUESTIONS, round(process.expected(BLOCK_S))))
 
     def merge(self, overrides: Mapping[str, object], prefix: str = "--") -> "Scenario":
         """This scenario with what a command line says; None means not given.
@@ -167,11 +213,16 @@ class Scenario:
             "lang",
             "prometheus",
         }
+        if self.arrivals is None:
+            skipped |= {"arrivals", "max_in_flight"}
         told = {
             name: getattr(self, name) for name in (row.name for row in fields(self)) if name not in skipped
         }
         if self.dataset is not None:
             told["dataset"] = Path(self.dataset).name
+        process = self.arrival_process
+        if isinstance(process, Replay):
+            told["arrivals"] = replace(process, file=Path(process.file).name).text
         return told | {"paths": list(self.paths), "tasks": list(self.tasks), "levels": list(self.levels)}
 
     def to_targets_dict(self) -> dict[str, Any]:
@@ -232,6 +283,14 @@ def _objectives(settings: Settings) -> tuple[str, ...] | None:
     return found
 
 
+def _arrivals(settings: Settings) -> str | None:
+    """The process as typed; the file of a trace independent of where the settings stand."""
+    process = settings.phrase("arrivals", parse_arrivals)
+    if not isinstance(process, Replay):
+        return settings.text("arrivals")
+    return replace(process, file=settings.located(process.file)).text
+
+
 def _said_of_page(target: WebTarget) -> dict[str, Any]:
     """What was said about a page beyond its address; secret values by the names of their places."""
     blank = WebTarget(target.url)
@@ -257,6 +316,8 @@ def _applied(base: Scenario, settings: Settings) -> Scenario:
             "web_share", "a number between 0 and 1, both excluded", lambda share: 0 < share < 1
         ),
         think_time=settings.seconds("think_time", zero=True),
+        arrivals=_arrivals(settings),
+        max_in_flight=settings.whole("max_in_flight", 1),
         out=settings.text("out"),
         exporter=settings.urls("exporter"),
         metrics=settings.urls("metrics"),
@@ -269,9 +330,15 @@ def _applied(base: Scenario, settings: Settings) -> Scenario:
     if (auth := settings.secret("samples_auth")) is not None:
         changes |= {"samples_auth_env": auth.env, "samples_auth_file": auth.file}
     settings.close()
+    if "arrivals" in settings:
+        for key, why in _CLOSED_LOOP_ONLY.items():
+            if key in settings:
+                settings.fail(key, f"no {key} beside arrivals: {why}", show=False)
     merged = replace(base, api=api, web=web, web_jupyter=web_jupyter, prometheus=prometheus, **changes)
     if merged.image_size not in IMAGE_SIZES:
         settings.fail("image_size", f"{IMAGE_SIZES[0]} to {IMAGE_SIZES[-1]} pixels")
+    if merged.max_in_flight is not None and merged.arrivals is None:
+        settings.fail("max_in_flight", "arrivals to be given as well", show=False)
     unknown = [task for task in merged.tasks if task not in TASKS]
     if merged.dataset is None and unknown:
         settings.fail("tasks", f"some of {', '.join(TASKS)}", hint=did_you_mean(unknown[0], TASKS))

@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from glm_locust.config.targets import Secret
 from glm_locust.errors import ConfigError, did_you_mean
+
+Parsed = TypeVar("Parsed")
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -151,12 +153,24 @@ class Settings:
                 raise ConfigError(f"{self._name(self._written[key])}: {error}") from None
         return found
 
+    def phrase(self, key: str, parse: Callable[[str], Parsed]) -> Parsed | None:
+        """What `parse` reads of a text; its ConfigError is told as ours."""
+        text = self.text(key)
+        if text is None:
+            return None
+        try:
+            return parse(text)
+        except ConfigError as error:
+            raise ConfigError(f"{self._name(self._written[key])}: {error}") from None
+
     def file(self, key: str) -> str | None:
         """The name of a file, made independent of where the settings stand."""
         name = self.text(key)
-        if name is None or self._folder is None:
-            return name
-        return str(self._folder / Path(name).expanduser())
+        return None if name is None else self.located(name)
+
+    def located(self, name: str) -> str:
+        """The name of a file that is relative to where the settings stand, made independent of that."""
+        return name if self._folder is None else str(self._folder / Path(name).expanduser())
 
     def url(self, key: str) -> str | None:
         """An http or https URL that carries no secret."""

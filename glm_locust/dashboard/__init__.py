@@ -3,7 +3,7 @@
 `LiveRun` is pure: records, readings and times come as arguments. `pages` is the edge to Flask.
 """
 
-from glm_locust.dashboard.gauges import Device, Gauges
+from glm_locust.dashboard.gauges import Arrivals, Device, Gauges
 from glm_locust.dashboard.live import LiveRun
 
-__all__ = ["Device", "Gauges", "LiveRun"]
+__all__ = ["Arrivals", "Device", "Gauges", "LiveRun"]

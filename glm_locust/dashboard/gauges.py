@@ -16,6 +16,17 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Open loop: requests that were due so far."""
+
+    started: int
+    dropped: int
+    """Nobody was free."""
+    rate: float | None = None
+    """How many are due now per second, on average."""
+
+
+@dataclass(frozen=True, slots=True)
 class Gauges:
     """One look at everything that is no record; None: not known."""
 
@@ -28,4 +39,5 @@ class Gauges:
     """Of the busiest worker: 1 is a whole core."""
     host_cpu_ratio: float | None = None
     """Of the host that this process runs on: 1 is all of its cores."""
+    arrivals: Arrivals | None = None
     devices: tuple[Device, ...] = field(default=())

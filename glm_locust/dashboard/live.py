@@ -32,6 +32,8 @@ class _Second:
         self.failed = 0
         self.warmup = 0
         self.tokens = 0
+        self.started = 0
+        """Open loop: requests that had been started before."""
 
 
 class LiveRun:
@@ -57,6 +59,7 @@ class LiveRun:
         self._state = "waiting"
         self._gauges = Gauges()
         self._now_s = 0.0
+        self._started_per_s: float | None = None
         self._ended = False
         self._table: list[dict[str, Any]] = []
         self._table_s = table_s
@@ -117,7 +120,10 @@ class LiveRun:
                 point[f"{quantity}/{self._device(device.name)}"] = device.readings.get(quantity)
         kept = {name: shown for name, value in point.items() if (shown := rounded(value)) is not None}
         self._history.add({"t": round(now_s, 1), "number": self._history.last + 1, **kept})
+        if gauges.arrivals is not None:
+            self._started_per_s = (gauges.arrivals.started - seconds[0].started) / span_s
         seconds.append(_Second(now_s))
+        seconds[-1].started = gauges.arrivals.started if gauges.arrivals is not None else 0
 
     def end(self) -> None:
         """All records are here."""
@@ -145,11 +151,23 @@ class LiveRun:
                 "warmup": counts[Phase.WARMUP],
             },
             "in_flight": None if gauges.in_flight is None else sum(gauges.in_flight.values()),
+            "arrivals": self._arrivals(),
             "rows": [{**row, "in_flight": self._in_flight_of(row)} for row in self._table],
             "devices": [_device_row(device) for device in gauges.devices[:MOST_DEVICES]],
             "since": (since := since if since <= last else 0),
             "points": self._history.since(since),
             "next": last,
+        }
+
+    def _arrivals(self) -> dict[str, Any] | None:
+        arrivals = self._gauges.arrivals
+        if arrivals is None:
+            return None
+        return {
+            "started": arrivals.started,
+            "dropped": arrivals.dropped,
+            "started_per_s": rounded(self._started_per_s),
+            "due_per_s": rounded(arrivals.rate),
         }
 
     def _in_flight(self) -> dict[str, int]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TypeGuard
 
 from glm_locust.records import Measurement, RequestRecord
-from glm_locust.transport.messages import InFlight, Pulse
+from glm_locust.transport.messages import ArrivalCounts, InFlight, Pulse
 
 
 class PulseTaker:
@@ -21,7 +21,13 @@ class PulseTaker:
         """This request is in flight no more."""
         self._finished.append(record)
 
-    def take(self, in_flight: Iterable[Measurement], now_ns: int, cpu_s: float) -> Pulse:
+    def take(
+        self,
+        in_flight: Iterable[Measurement],
+        now_ns: int,
+        cpu_s: float,
+        arrivals: ArrivalCounts | None = None,
+    ) -> Pulse:
         """The pulse of now; `cpu_s` is the CPU time of the process so far."""
         since_ns = self._since_ns
         counts: Counter[tuple[str, str, int | None]] = Counter()
@@ -51,6 +57,7 @@ class PulseTaker:
             send_lag_s=max(send_lags_ns) * 1e-9 if send_lags_ns else None,
             generator_lag_s=max(known_us) * 1e-6 if known_us else None,
             cpu_ratio=None if used_s is None or elapsed_s <= 0 else max(0.0, used_s / elapsed_s),
+            arrivals=arrivals,
         )
 
 

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import gevent
 import gevent.event
+import msgspec
 
 from glm_locust.delivery.pulse import PulseTaker
 from glm_locust.delivery.shipping import Shipper
@@ -15,7 +16,7 @@ from glm_locust.errors import ConfigError, LocalProtocolError
 from glm_locust.records import Measurement, Phase, RequestRecord, encode_line
 from glm_locust.sinks import SinkError
 from glm_locust.transport.clock import now_ns
-from glm_locust.transport.messages import Pulse
+from glm_locust.transport.messages import ArrivalCounts, Pulse
 from glm_locust.workload.prompt import Prompt
 
 CANCEL_GRACE_S = 5.0
@@ -50,6 +51,8 @@ class Recorder:
         self._in_flight: dict[Measurement, Any] = {}
         """With the greenlet that asks."""
         self._pulse = PulseTaker(run_id, now_ns())
+        self._started = 0
+        self._dropped = 0
         self._closing = False
         self._idle = gevent.event.Event()
         self._idle.set()
@@ -75,7 +78,18 @@ class Recorder:
 
     def pulse(self, cpu_s: float) -> Pulse:
         """How this worker has been since the last call; `cpu_s` is the CPU time of its process so far."""
-        return self._pulse.take(self._in_flight, now_ns(), cpu_s)
+        return self._pulse.take(self._in_flight, now_ns(), cpu_s, self.arrivals)
+
+    @property
+    def arrivals(self) -> ArrivalCounts | None:
+        """Open loop: what became of the arrivals so far; None where none has come."""
+        if not self._started and not self._dropped:
+            return None
+        return ArrivalCounts(started=self._started, dropped=self._dropped)
+
+    def arrival_dropped(self) -> None:
+        """Open loop: a request was due and nobody was free to make it."""
+        self._dropped += 1
 
     def begin(
         self,
@@ -87,7 +101,7 @@ class Recorder:
         block: int | None = None,
         level: int | None = None,
     ) -> Measurement:
-        """Begin one request of the calling greenlet; `scheduled_ns` None means: wanted now.
+        """Begin one request of the calling greenlet, due at `scheduled_ns`; None means: wanted now.
 
         Raises LocalProtocolError where `closing` was not looked at.
         """
@@ -106,6 +120,7 @@ class Recorder:
             level=level,
             in_flight_at_send=len(self._in_flight) + 1,
         )
+        self._started += scheduled_ns is not None
         self._in_flight[measurement] = gevent.getcurrent()
         self._idle.clear()
         return measurement
@@ -156,6 +171,8 @@ class Recorder:
         """Tell the master that nothing follows and close; True where it confirmed to have everything."""
         if self._spool_error is not None:
             facts = {**facts, "spool_error": self._spool_error}
+        if (arrivals := self.arrivals) is not None:
+            facts = {**facts, "arrivals": msgspec.to_builtins(arrivals)}
         # A master that was silent for a whole flush is not waited for once more.
         silent = self._shipper.acknowledged < self._seq
         confirmed = self._shipper.farewell(facts, 0.0 if silent else self._ship_grace_s)

@@ -102,6 +102,18 @@ _ROWS = (
         "Requests begun and not finished, over all workers, warm-up included",
     ),
     Family(
+        "glm_arrivals_total",
+        "counter",
+        ("outcome",),
+        "Open loop: requests that were due: started, or dropped because no user was free; not in an export",
+    ),
+    Family(
+        "glm_arrival_rate",
+        "gauge",
+        (),
+        "Open loop: requests per second that are due now, on average; not in an export",
+    ),
+    Family(
         "glm_generator_lag_seconds",
         "gauge",
         ("worker",),

@@ -32,12 +32,23 @@ class RunGauges:
             **run_values(run.header),
             "glm_workers_lost": {(): len(lost)},
             "glm_in_flight": in_flight,
+            **_arrivals(run, now_ns),
             "glm_generator_lag_seconds": _largest(
                 (worker, pulse.generator_lag_s) for worker, pulse in workers
             ),
             "glm_send_lag_seconds": _largest((worker, pulse.send_lag_s) for worker, pulse in workers),
             "glm_generator_cpu_ratio": _largest((worker, pulse.cpu_ratio) for worker, pulse in workers),
         }
+
+
+def _arrivals(run: Run, now_ns: int) -> Values:
+    counts, rate = run.arrivals, run.arrival_rate(now_ns)
+    return {
+        "glm_arrivals_total": {}
+        if counts is None
+        else {("started",): counts.started, ("dropped",): counts.dropped},
+        "glm_arrival_rate": {} if rate is None else {(): rate},
+    }
 
 
 def run_values(header: RunHeader) -> Values:

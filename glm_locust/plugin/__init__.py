@@ -7,5 +7,6 @@ passes a `Director` and finds the parts of the run by the accessors.
 from glm_locust.delivery import recorder_of
 from glm_locust.plugin.director import Director
 from glm_locust.plugin.listeners import channel_of, install, run_of, scenario_of
+from glm_locust.plugin.lossy import Lossy
 
-__all__ = ["Director", "channel_of", "install", "recorder_of", "run_of", "scenario_of"]
+__all__ = ["Director", "Lossy", "channel_of", "install", "recorder_of", "run_of", "scenario_of"]

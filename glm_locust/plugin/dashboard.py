@@ -9,7 +9,7 @@ import psutil
 from locust.env import Environment
 
 from glm_locust.config import Scenario
-from glm_locust.dashboard import Device, Gauges, LiveRun
+from glm_locust.dashboard import Arrivals, Device, Gauges, LiveRun
 from glm_locust.dashboard.pages import Pages, Shown, report_section
 from glm_locust.plugin.guard import Guard
 from glm_locust.records import RequestRecord
@@ -28,6 +28,7 @@ class Dashboard:
         """The present run, or the last one."""
         self._guard = guard
         self._language: str = scenario.lang
+        self._run: Run | None = None
         self._run_dir = Path()
         self._refusal: str | None = None
         self._ticking: gevent.Greenlet | None = None
@@ -55,6 +56,7 @@ class Dashboard:
         self._language = scenario.lang
         self._refusal = None
         self._run_dir = run.run_dir
+        self._run = run
         run.add_sink(_Feed(live))
         self._ticking = gevent.spawn(self._guard(self._tick), live, run)
 
@@ -62,7 +64,9 @@ class Dashboard:
         """All records are here, the footer is written."""
         if self._ticking is not None and self.live is not None:
             self._ticking.kill()
-            self.live.tick(now_ns(), Gauges(in_flight={}))
+            now = now_ns()
+            arrivals = None if self._run is None else _arrivals(self._run, now)
+            self.live.tick(now, Gauges(in_flight={}, arrivals=arrivals))
             self.live.end()
             self._ticking = None
 
@@ -100,8 +104,14 @@ def _gauges(run: Run) -> Gauges:
         send_lag_s=_largest(worker.pulse.send_lag_s for worker in workers),
         worker_cpu_ratio=_largest(worker.pulse.cpu_ratio for worker in workers),
         host_cpu_ratio=psutil.cpu_percent() / 100,
+        arrivals=_arrivals(run, now),
         devices=_devices(read_newest(run.run_dir, now)),
     )
+
+
+def _arrivals(run: Run, now: int) -> Arrivals | None:
+    counts = run.arrivals
+    return None if counts is None else Arrivals(counts.started, counts.dropped, run.arrival_rate(now))
 
 
 def _largest(values: Iterable[float | None]) -> float | None:

@@ -21,6 +21,7 @@ from glm_locust.plugin.director import Director
 from glm_locust.plugin.guard import Guard, exit_for_usage, say
 from glm_locust.plugin.interrupts import Interrupts
 from glm_locust.plugin.master import MasterSide
+from glm_locust.plugin.open_loop import OpenLoop
 from glm_locust.plugin.options import (
     DeliveryOptions,
     add_options,
@@ -65,6 +66,7 @@ class Attachment:
         if environment.parsed_options is None:
             environment.parsed_options = default_options()
         self._options = environment.parsed_options
+        self._open_loop: OpenLoop | None = None
         self._own_spool_dir = getattr(self._options, "glm_spool_dir", None)
         self.scenario: Scenario | None = None
         self.dashboard: Dashboard | None = None
@@ -79,12 +81,22 @@ class Attachment:
                 check_file(Path(self.scenario.junit), "junit")
             if sources := sources_of(self.scenario):
                 check_sources(sources)
+            if director is None and self.scenario.arrivals is not None:
+                director = self._director = self._open_loop = OpenLoop(self.channel, self.scenario)
             self.dashboard = Dashboard(environment, self.guard, self.scenario)
             self.master = MasterSide(environment, self.channel, self.guard, director, self.dashboard)
             self._exposition = expose(environment, self.scenario)
+        if isinstance(runner, WorkerRunner) and director is None:
+            # What kind of run it will be, a worker is told when it begins.
+            director = self._open_loop = OpenLoop(self.channel, None)
         if not isinstance(runner, MasterRunner):
             self.worker = WorkerSide(environment, self.channel, self.guard, director)
         self.interrupts = Interrupts(self._hurry)
+
+    def attach(self) -> None:
+        """The process can be found by its environment; raises ConfigError to refuse."""
+        if self._open_loop is not None:
+            self._open_loop.attach(self.environment)
 
     @property
     def delivery(self) -> DeliveryOptions:
@@ -170,6 +182,7 @@ class Plugin:
         """The process has its role; a ConfigError ends it here, before any load."""
         try:
             attachment = _ATTACHMENTS[environment] = Attachment(environment, self.director)
+            attachment.attach()
             if self.director is not None:
                 self.director.attach(environment)
         except ConfigError as error:

@@ -28,6 +28,8 @@ from glm_locust.transport.messages import Batch, Drain, Drained, Hello, Pulse, R
 
 WATCH_S = 1.0
 """How often lost workers are looked for."""
+DROPS_EVERY_S = 10.0
+"""How often, at most, dropped requests are told of while the run is on."""
 REPEAT_S = 2.0
 """How often workers that have not answered are told again to drain."""
 RUN_TIME_TOLERANCE_S = 2.0
@@ -152,9 +154,11 @@ class MasterSide:
             self.end()
 
     def _watch(self, run: Run, stage: "_Stage") -> None:
-        """Name lost workers once each time they go."""
+        """Name lost workers once each time they go, and dropped requests as they become more."""
         told: set[str] = set()
+        drops = _Drops()
         while not stage.finished.is_set():
+            drops.watch(run)
             gone = {worker: why for worker in tuple(run.workers) if (why := self._gone(worker)) is not None}
             run.absent = frozenset(worker for worker in gone if not run.workers[worker].delivered)
             for worker in gone.keys() - told:
@@ -248,17 +252,24 @@ class MasterSide:
             return "refused", True
         if stage.completed:
             return "completed", False
-        planned = self._director is not None or run_time_s is not None
+        endless = self._director is None or self._director.endless
+        planned = not endless or run_time_s is not None
         if self._interrupted():
             return "interrupted", planned
         elapsed_s = time.monotonic() - stage.started_s
         if run_time_s is not None and elapsed_s >= run_time_s - min(RUN_TIME_TOLERANCE_S, 0.4 * run_time_s):
-            return "run_time", self._director is not None and not self._director.endless
+            return "run_time", not endless
         return "stopped", planned
 
     def _judge(self, run: Run, stage: "_Stage", footer: RunFooter, delivery: DeliveryOptions) -> None:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in footer.counts.items())
         _log.info("glm_locust: run %s in %s: %s (%s)", run.run_id, run.run_dir, counts, footer.reason)
+        if (arrivals := run.arrivals) is not None and arrivals.dropped:
+            say(
+                f"{arrivals.dropped} of {arrivals.started + arrivals.dropped} requests were due while every "
+                "user waited for an answer, and were dropped: what the others measured is too good; allow "
+                "more in flight (--glm-max-in-flight, --max-in-flight) or ask for a lower rate"
+            )
         if run.failure is not None:
             self._raise_code(ExitCode.INVALID)
         elif run.lost_workers and not delivery.allow_lost_workers:
@@ -321,6 +332,20 @@ class MasterSide:
     def _progress(self) -> None:
         if self._stage is not None:
             self._stage.moved.set()
+
+
+class _Drops:
+    """Tells of an open loop's dropped requests while they become more, every few seconds."""
+
+    def __init__(self) -> None:
+        self._told = 0
+        self._told_s = 0.0
+
+    def watch(self, run: Run) -> None:
+        dropped = 0 if run.arrivals is None else run.arrivals.dropped
+        if dropped > self._told and time.monotonic() - self._told_s >= DROPS_EVERY_S:
+            self._told, self._told_s = dropped, time.monotonic()
+            _log.warning("glm_locust: %d requests dropped so far: nobody was free for them", dropped)
 
 
 class _Stage:

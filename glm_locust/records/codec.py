@@ -43,6 +43,8 @@ class RunFooter(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag
     """ok, failed, cancelled: every record of the run, warm-up included."""
     workers: dict[str, dict[str, Any]] = {}
     """Per worker: records (highest seq), lost (bool), host, clock anchor, lag and CPU figures."""
+    arrivals: dict[str, int] | None = None
+    """Open loop: started, and dropped because nobody was free. None: closed loop, or nobody knows."""
     locust_requests: int | None = None
     """What Locust's own table counts at the end: equal to ok + failed."""
     notes: tuple[str, ...] = ()

@@ -57,7 +57,7 @@ def compose(analysis: Analysis, words: Catalogue) -> Document:
 def _banners(analysis: Analysis, words: Catalogue) -> tuple[Banner, ...]:
     found = []
 
-    def say(key: str, tone: str, **figures: str | int) -> None:
+    def say(key: str, tone: str, **figures: str | float) -> None:
         found.append(Banner(words.text(f"banner.{key}"), words.text(f"banner.{key}.text", **figures), tone))
 
     if analysis.judgement is not None:
@@ -68,6 +68,10 @@ def _banners(analysis: Analysis, words: Catalogue) -> tuple[Banner, ...]:
     lost = sum(worker.lost for worker in analysis.quality.workers)
     if lost or analysis.quality.missing:
         say("lost", "alarm", missing=analysis.quality.missing, lost=lost)
+    arrivals = analysis.quality.arrivals
+    if arrivals is not None and arrivals.dropped:
+        due = arrivals.dropped + (arrivals.started or 0)
+        say("dropped", "alarm", dropped=arrivals.dropped, due=due, dropped_share=arrivals.dropped / due)
     if analysis.run.simulated:
         say("simulated", "info", presets=", ".join(sorted(set(analysis.run.simulated.values()))))
     if analysis.findings.compared_on == "ttfo_s":

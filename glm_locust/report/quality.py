@@ -27,6 +27,16 @@ class WorkerFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What became of the requests of an open loop; None: nobody knows."""
+
+    process: str
+    started: int | None
+    dropped: int | None
+    """Nobody was free when they were due."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quality:
     """The ruler, measured."""
 
@@ -47,6 +57,8 @@ class Quality:
     locust_requests: int | None
     footer_counts: dict[str, int]
     notes: tuple[str, ...]
+    arrivals: Arrivals | None
+    """Open loop only."""
 
 
 def quality_of(tally: Tally, ends: RunEnds, rows: Sequence[Overhead]) -> Quality:
@@ -72,7 +84,16 @@ def quality_of(tally: Tally, ends: RunEnds, rows: Sequence[Overhead]) -> Quality
         locust_requests=footer.locust_requests if footer else None,
         footer_counts=dict(footer.counts) if footer else {},
         notes=footer.notes if footer else (),
+        arrivals=_arrivals(ends),
     )
+
+
+def _arrivals(ends: RunEnds) -> Arrivals | None:
+    process = ends.header.workload.get("arrivals")
+    if process is None:
+        return None
+    counts = (ends.footer.arrivals if ends.footer else None) or {}
+    return Arrivals(str(process), counts.get("started"), counts.get("dropped"))
 
 
 def _worker(name: str, tally: Tally, said: dict[str, Any] | None) -> WorkerFacts:

@@ -260,4 +260,5 @@ def _quality(analysis: Analysis) -> dict[str, Any]:
         "locust_requests": facts.locust_requests,
         "footer_counts": facts.footer_counts,
         "notes": list(facts.notes),
+        "arrivals": None if facts.arrivals is None else asdict(facts.arrivals),
     }

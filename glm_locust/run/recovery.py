@@ -156,12 +156,15 @@ def _footer(survey: _Survey, recovered: int, spooled: set[str]) -> RunFooter:
         notes.append(f"recovered: {recovered} records came from spools")
     if survey.unreadable:
         notes.append(f"{survey.unreadable} lines were cut off or damaged")
+    if old is None and survey.header.workload.get("arrivals") is not None:
+        notes.append("how many arrivals were dropped is not known")
     return RunFooter(
         run_id=survey.header.run_id,
         ended_ns=old.ended_ns if old is not None else survey.last_ns or survey.header.started_ns,
         reason=old.reason if old is not None else "crashed",
         partial=True,
         counts={"ok": 0, "failed": 0, "cancelled": 0} | dict(survey.counts),
+        arrivals=old.arrivals if old is not None else None,
         workers=accounts,
         locust_requests=old.locust_requests if old is not None else None,
         notes=tuple(notes),

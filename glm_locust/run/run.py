@@ -1,16 +1,18 @@
 """Run: admits the records of all workers once each, keeps their accounts, writes the footer."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+import msgspec
 
 from glm_locust.errors import GlmLocustError
 from glm_locust.records import Outcome, RequestRecord, RunFooter, RunHeader, decode_line
 from glm_locust.run.pulses import Pulses
 from glm_locust.sinks import JsonlSink, SinkError
-from glm_locust.transport.messages import Ack, Batch, Drained, Hello, Pulse
+from glm_locust.transport.messages import Ack, ArrivalCounts, Batch, Drained, Hello, Pulse
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +61,9 @@ class Run:
         """How the workers are now."""
         self.absent: frozenset[str] = frozenset()
         """Workers that are gone for now, and may yet come back; who leads the run says so."""
+        self.target_rate: Callable[[int], float] | None = None
+        """Open loop: how many requests per second are due at an instant, on average; the same says so."""
+        self._arrivals: dict[str, ArrivalCounts] = {}
         self._sinks = list(sinks)
         self._file = JsonlSink(run_dir, header)
         self._refused: set[str] = set()
@@ -67,6 +72,20 @@ class Run:
     def run_id(self) -> str:
         """Unique; sorts by time."""
         return self.header.run_id
+
+    @property
+    def arrivals(self) -> ArrivalCounts | None:
+        """Open loop: what became of the arrivals so far, as workers have told; None: closed loop."""
+        if not self._arrivals:
+            return None
+        counts = self._arrivals.values()
+        return ArrivalCounts(
+            started=sum(count.started for count in counts), dropped=sum(count.dropped for count in counts)
+        )
+
+    def arrival_rate(self, now_ns: int) -> float | None:
+        """Open loop: how many requests per second are due now, on average; None where none are."""
+        return None if self.target_rate is None or self.footer is not None else self.target_rate(now_ns)
 
     def add_sink(self, sink: Sink) -> None:
         """Show all records admitted from now on to one more reader."""
@@ -127,6 +146,8 @@ class Run:
         """A worker tells how it is; passed over where it talks of another run."""
         if pulse.run_id == self.run_id and worker_id in self.workers:
             self.pulses.take(worker_id, pulse, now_ns)
+            if pulse.arrivals is not None:
+                self._arrivals[worker_id] = pulse.arrivals
 
     def release(self, worker_id: str, drained: Drained) -> Ack | None:
         """A worker is done; acknowledged as closed only when all its records are here."""
@@ -135,6 +156,8 @@ class Run:
             return None
         account.facts.update(drained.facts)
         account.last_seq = drained.last_seq
+        if "arrivals" in drained.facts:
+            self._arrivals[worker_id] = msgspec.convert(drained.facts["arrivals"], ArrivalCounts)
         self.pulses.drop(worker_id)
         account.lost = None
         return self._ack(account)
@@ -172,7 +195,8 @@ class Run:
             reason="disk_full" if self.failure else reason,
             partial=partial or self.failure is not None,
             counts=dict(self.counts),
-            workers={worker: _account_line(account) for worker, account in self.workers.items()},
+            workers={worker: self._account_line(worker) for worker in self.workers},
+            arrivals=None if self.arrivals is None else msgspec.to_builtins(self.arrivals),
             locust_requests=locust_requests,
             notes=(*([self.failure] if self.failure else []), *self.notes, *notes),
         )
@@ -183,6 +207,20 @@ class Run:
         full = self.failure is not None
         closed = account.last_seq is not None and (account.delivered or full)
         return Ack(run_id=self.run_id, seq=account.admitted, closed=closed, full=full)
+
+    def _account_line(self, worker_id: str) -> dict[str, Any]:
+        account, arrivals = self.workers[worker_id], self._arrivals.get(worker_id)
+        made = {} if account.last_seq is None else {"made": account.last_seq}
+        why = {} if account.lost is None else {"why_lost": account.lost}
+        told = {} if arrivals is None else {"arrivals": msgspec.to_builtins(arrivals)}
+        return {
+            **account.facts,
+            **told,
+            "records": account.admitted,
+            "lost": account.lost is not None or account.last_seq is None,
+            **made,
+            **why,
+        }
 
     def _refuse(self, worker_id: str, why: str) -> None:
         if worker_id not in self._refused:
@@ -204,15 +242,3 @@ def _expect_sequence(records: Sequence[RequestRecord], first_seq: int) -> None:
     for seq, record in enumerate(records, first_seq):
         if record.seq != seq:
             raise GlmLocustError(f"record {record.seq} stands where {seq} should be")
-
-
-def _account_line(account: WorkerAccount) -> dict[str, Any]:
-    made = {} if account.last_seq is None else {"made": account.last_seq}
-    why = {} if account.lost is None else {"why_lost": account.lost}
-    return {
-        **account.facts,
-        "records": account.admitted,
-        "lost": account.lost is not None or account.last_seq is None,
-        **made,
-        **why,
-    }

@@ -4,13 +4,12 @@ What objectives and conditions of a comparison have in common: scopes, metrics, 
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NoReturn
 
-from glm_locust.errors import ConfigError, did_you_mean
+from glm_locust.errors import ConfigError, did_you_mean, pointed_out
 from glm_locust.metrics import METRICS
 from glm_locust.slo.objective import PER_SECOND, SHARE, Comparison, MetricStatistic, Scope
 
@@ -157,9 +156,7 @@ class Phrase:
         return Scope(found["path"], found["task"], int(level) if level else None), len(before) + 1
 
     def _fail_at(self, problem: str, place: int) -> NoReturn:
-        shown = "".join(c if c.isprintable() else " " for c in self._text)
-        columns = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in shown[:place].ljust(place))
-        raise ConfigError(f"{problem}\n  {shown}\n  {' ' * columns}^")
+        raise ConfigError(pointed_out(problem, self._text, place))
 
 
 def _tokens(text: str, begin: int) -> Iterator[Token]:

@@ -83,6 +83,14 @@ class InFlight(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class ArrivalCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Open loop: what became of the arrivals of a worker so far."""
+
+    started: int = 0
+    dropped: int = 0
+    """Nobody was free for them."""
+
+
 class Pulse(Message, frozen=True, kw_only=True):
     """Up, once a second: how this worker is now. A lost one is not sent again, the next is newer."""
 
@@ -94,3 +102,5 @@ class Pulse(Message, frozen=True, kw_only=True):
     """Largest at the first tokens that came since the last pulse; None: none came with a kernel stamp."""
     cpu_ratio: float | None = None
     """CPU time of the process over time since the last pulse: 1 is a whole core."""
+    arrivals: ArrivalCounts | None = None
+    """Since the run began; None: closed loop, or none has come."""

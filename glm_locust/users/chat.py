@@ -10,6 +10,7 @@ from locust import User
 from locust.env import Environment
 from locust.exception import StopTest
 
+from glm_locust.conductor import Desk
 from glm_locust.config import Scenario
 from glm_locust.delivery import Recorder, recorder_of
 from glm_locust.errors import ConfigError, one_line
@@ -20,6 +21,8 @@ from glm_locust.workload.prompt import Prompt
 
 FOREVER_S = 10.0**8
 """How long a user rests that has nothing left to do; Locust ends it."""
+KEEP_ALIVE_S = 5.0
+"""How often a user who waits for something to be due looks after the connection."""
 ERROR_LIMIT = 120
 """Characters of an error in Locust's table of failures."""
 
@@ -107,17 +110,22 @@ class ChatUser(User):
         number = next(_users_of(self.environment))
         seed = f"{assignment.scenario.seed}/{self.recorder.worker_id}/{number}"
         indices = _indices_of(self.environment)
-        self._prompts = PromptSource(self.make_prompt, tasks, indices, random.Random(seed))
+        closed_loop = assignment.desk is None
+        self._prompts = PromptSource(self.make_prompt, tasks, indices, random.Random(seed), ahead=closed_loop)
 
     def on_stop(self) -> None:
         """Leave the server."""
+        if (desk := assignment_of(self.environment).desk) is not None:
+            desk.leave(self)
         if self._client is not None:
             self._client.close()
 
     def ask(self, task: str | None = None) -> RequestRecord | None:
         """Ask the next question, of this task or of a random one; None once the run is ending.
 
-        The first ones of each user, as many as the scenario's `warmup` says, are not measured.
+        The first ones of each user, as many as the scenario's `warmup` says, are not measured. In an
+        open loop it is asked when one is due and this user's turn; then the first ones of the run count
+        as warm-up, and a trace that has questions of its own has them asked.
         """
         if self._prompts is None or self.recorder.closing or self._resting:
             self._resting = True
@@ -127,9 +135,25 @@ class ChatUser(User):
         except ConfigError as error:
             self.rest(str(error))
             return None
+        if (desk := assignment_of(self.environment).desk) is not None:
+            return self._ask_when_due(desk, prompt)
         phase = Phase.WARMUP if self._asked < self.scenario.warmup else Phase.MEASURE
         self._asked += 1
         return self.request(prompt, phase=phase)
+
+    def _ask_when_due(self, desk: Desk, prompt: Prompt) -> RequestRecord | None:
+        assert self._client is not None
+        self._client.prepare(prompt)
+        while (errand := desk.take(self, patience_s=KEEP_ALIVE_S)) is None:
+            if not desk.is_open or self.recorder.closing:
+                self._resting = True
+                return None
+            self._client.idle(0)
+        phase = Phase.WARMUP if errand.ticket.index < self.scenario.warmup else Phase.MEASURE
+        try:
+            return self.request(errand.prompt or prompt, scheduled_ns=errand.scheduled_ns, phase=phase)
+        finally:
+            desk.done(errand)
 
     def request(
         self,
@@ -165,6 +189,8 @@ class ChatUser(User):
     def _idle(self) -> float:
         if self._resting or self.recorder.closing:
             seconds = FOREVER_S
+        elif assignment_of(self.environment).desk is not None:
+            return 0.0
         else:
             seconds = self.scenario.think_time or float(self._think())
         if self._client is None:

@@ -61,7 +61,8 @@ class ComparisonUser(User):
             return
         try:
             self._ask(errand)
-            self._think(errand.ticket.path)
+            if errand.scheduled_ns is None:
+                self._think(errand.ticket.path)
         finally:
             desk.done(errand)
 
@@ -79,19 +80,24 @@ class ComparisonUser(User):
 
     def _ask(self, errand: Errand) -> None:
         ticket, recorder = errand.ticket, self._recorder
-        line = self._line(ticket.path)
-        if line is None:
+        line, prompt = self._line(ticket.path), errand.prompt
+        if line is None or prompt is None:
             return
         with line.lock:
             if not recorder.closing:
-                line.client.prepare(errand.prompt)
+                line.client.prepare(prompt)
             if recorder.closing:  # looked at last: preparing may take its time
                 return
             measurement = recorder.begin(
-                errand.prompt, ticket.path, phase=ticket.phase, block=ticket.block, level=ticket.level
+                prompt,
+                ticket.path,
+                scheduled_ns=errand.scheduled_ns,
+                phase=ticket.phase,
+                block=ticket.block,
+                level=ticket.level,
             )
             try:
-                line.client.ask(errand.prompt, measurement)
+                line.client.ask(prompt, measurement)
             finally:
                 fire_request(self, recorder.finish(measurement))
 

@@ -26,7 +26,7 @@ class _Pending:
 
 
 class PromptSource:
-    """One user's prompts: while one is being asked, the next is drawn in a native thread."""
+    """One user's prompts: while one is being asked, the next is drawn, in a native thread."""
 
     def __init__(
         self,
@@ -34,23 +34,31 @@ class PromptSource:
         tasks: Sequence[str],
         indices: Iterator[int],
         rng: random.Random,
+        *,
+        ahead: bool = True,
     ) -> None:
-        """`make(task, index)` must be safe in threads; `tasks` are what to choose from."""
+        """`make(task, index)` must be safe in threads; `tasks` are what to choose from.
+
+        Without `ahead` a prompt is drawn when it is asked for: for users who do not ask as soon as
+        they have it.
+        """
         self._make = make
         self._tasks = tasks
         self._indices = indices
         self._rng = rng
-        self._next = self._begin(self._choose())
+        self._ahead = ahead
+        self._next = self._begin(self._choose()) if ahead else None
 
     def take(self, task: str | None = None) -> Prompt:
         """The next prompt, of this task or of a random one; waits where it was not foreseen.
 
         Raises ConfigError for an unknown task.
         """
-        if task is not None and task != self._next.task:
-            self._next = self._begin(task)
-        prompt: Prompt = self._next.prompt.get()
-        self._next = self._begin(self._choose() if task is None else task)
+        pending = self._next
+        if pending is None or (task is not None and task != pending.task):
+            pending = self._begin(self._choose() if task is None else task)
+        prompt: Prompt = pending.prompt.get()
+        self._next = self._begin(self._choose() if task is None else task) if self._ahead else None
         return prompt
 
     def _choose(self) -> str:

@@ -33,6 +33,8 @@ class Prompt:
     images: tuple[Image, ...] = ()
     expected: str | None = None
     """What a right answer contains, compared without regard to case and white space; None: any."""
+    max_tokens: int | None = None
+    """How long the answer may be, where the path can say so; None: as the target says."""
 
     @property
     def prompt_id(self) -> str:

@@ -1,7 +1,7 @@
 """Scenarios: what TOML and command line say arrives, and every mistake is one line."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -405,8 +405,57 @@ def test_options_are_the_keys_of_a_scenario():
         "api_key_file": None,
         "jupyter_token_env": "B",
         "jupyter_token_file": None,
+        "arrivals": "poisson:1/s",
+        "levels": None,
+        "think_time": None,
     }
     assert Scenario().merge(values).api.api_key == Secret(env="A")
+
+
+def test_an_open_loop(tmp_path):
+    scenario = load_scenario(written(tmp_path, "arrivals = 'gamma:2/s,cv=2'\nmax_in_flight = 7"))
+    assert (scenario.arrivals, scenario.max_in_flight, scenario.users) == ("gamma:2/s,cv=2", 7, 7)
+    assert scenario.to_workload_dict()["arrivals"] == "gamma:2/s,cv=2"
+    assert "arrivals" not in Scenario().to_workload_dict()
+    assert Scenario(arrivals="poisson:1/s").users == 100
+    trace = load_scenario(written(tmp_path, "arrivals = 'trace:azure.csv,speed=2'"))
+    assert trace.arrivals == f"trace:{tmp_path / 'azure.csv'},speed=2"
+    assert trace.to_workload_dict()["arrivals"] == "trace:azure.csv,speed=2"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("arrivals = 'posson:1/s'", "arrivals: expected arrivals like .* did you mean poisson?"),
+        ("arrivals = 'poisson:1/s'\nlevels = [1]", "levels: expected no levels beside arrivals"),
+        ("arrivals = 'poisson:1/s'\nthink_time = 1", "think_time: expected no think_time beside arrivals"),
+        ("max_in_flight = 4", "max_in_flight: expected arrivals to be given as well"),
+        (
+            "arrivals = 'poisson:1/s'\nmax_in_flight = 0",
+            "max_in_flight: expected a whole number of at least 1",
+        ),
+    ],
+)
+def test_what_an_open_loop_cannot_have(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message):
+        load_scenario(written(tmp_path, text))
+
+
+def test_the_plan_of_an_open_loop():
+    scenario = Scenario(
+        api=ApiTarget("http://h"), web=WebTarget("http://p"), repeats=40, arrivals="constant:1/s", seed=3
+    )
+    blocks = scenario.plan(["ocr", "chart"])
+    warm, open_blocks = blocks[:2], blocks[2:]
+    assert {block.draw for block in warm} == {None}
+    assert [len(block.tickets) for block in open_blocks] == [40, 40, 40, 40], "about 30 s, but not too many"
+    assert [block.draw for block in open_blocks] == ["3/0", "3/0", "3/1", "3/1"]
+    for first, second in (open_blocks[:2], open_blocks[2:]):
+        assert [t.task for t in first.tickets] == [t.task for t in second.tickets]
+        assert {first.paths, second.paths} == {("api",), ("web",)}
+    assert len({ticket.index for block in blocks for ticket in block.tickets}) == 162
+    with pytest.raises(ConfigError, match="a trace is replayed on one path at a time"):
+        replace(scenario, arrivals="trace:x.csv", design="mixed").plan(["ocr"], ("ocr",))
 
 
 def test_a_scenario_survives_the_way_to_a_worker(tmp_path):

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from glm_locust.dashboard import Device, Gauges, LiveRun
+from glm_locust.dashboard import Arrivals, Device, Gauges, LiveRun
 from glm_locust.dashboard.cells import MOST_PATHS, MOST_TASKS
 from glm_locust.dashboard.history import COARSE_POINTS, FINE_POINTS, History
 from glm_locust.dashboard.labels import MOST_CHARS, OTHER, Labels
@@ -248,3 +248,17 @@ def test_a_window_holds_ten_seconds_or_the_newest_twenty_of_a_minute() -> None:
     for _ in range(3 * MOST):
         window.add(later_s, 1)
     assert window.quantiles((0.5,), later_s) == (1,)
+
+
+def test_arrivals_of_an_open_loop() -> None:
+    run = LiveRun("r", STARTED_NS)
+    run.tick(at(1), Gauges())
+    assert run.snapshot()["arrivals"] is None
+    for second in range(2, 60):
+        run.tick(at(second), Gauges(arrivals=Arrivals(started=12 * second, dropped=second // 10, rate=12.5)))
+    assert run.snapshot()["arrivals"] == {
+        "started": 708,
+        "dropped": 5,
+        "started_per_s": 12,
+        "due_per_s": 12.5,
+    }

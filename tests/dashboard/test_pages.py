@@ -227,6 +227,19 @@ def team(tmp_path: Path) -> Iterator[Team]:
         yield team
 
 
+def test_an_open_loop_shows_what_is_due_and_dropped(browser: Browser, tmp_path: Path) -> None:
+    with Team(tmp_path, answer_s=2) as team:
+        web = Web(team, "--glm-arrivals", "constant:10/s", workers=0)
+        web.swarm(user_count=6, spawn_rate=6)
+        until(lambda: (web.data()["arrivals"] or {"dropped": 0})["dropped"] > 10, "some were dropped")
+        with Visit(browser, f"{web.url}/glm/") as visit:
+            tiles = visit.page.locator("#tiles li")
+            expect(tiles).to_have_count(7, timeout=SLOW_MS)
+            expect(tiles.filter(has_text="Started per second")).to_contain_text("10.0 per second are due")
+            expect(tiles.filter(has_text="Dropped")).to_contain_text("% of all")
+            assert visit.said == []
+
+
 def test_hostile_names_are_text_and_the_page_is_chinese(browser: Browser, team: Team) -> None:
     web = Web(team, "--glm-lang", "zh", "--web-base-path", "/load", base="/load", workers=0)
     with Visit(browser, f"{web.url}/glm/") as visit:

@@ -16,7 +16,7 @@ from glm_locust.exposition.families import MOST_PATHS, MOST_TASKS, MOST_WORKERS,
 from glm_locust.metrics import METRICS
 from glm_locust.records import ErrorKind, Outcome, Phase, RequestRecord, RunHeader
 from glm_locust.run import Run
-from glm_locust.transport.messages import Hello, InFlight, Pulse
+from glm_locust.transport.messages import ArrivalCounts, Hello, InFlight, Pulse
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -228,6 +228,22 @@ def test_gauges_follow_the_workers(rig: Rig) -> None:
     rig.run.absent = frozenset({"w2"})
     rig.run.lose("w1", "it left")
     assert rig.value("glm_workers_lost") == 2
+
+
+def test_arrivals_of_an_open_loop(rig: Rig) -> None:
+    for worker in ("w1", "w2"):
+        rig.run.join(worker, Hello(run_id="r"))
+    assert not any("arrival" in name for name, _ in rig.samples()), "a closed loop has none"
+    rig.run.target_rate = lambda _: 12.5
+    for worker, dropped in (("w1", 3), ("w2", 0)):
+        counts = ArrivalCounts(started=10, dropped=dropped)
+        rig.run.feel(worker, Pulse(run_id="r", arrivals=counts), START)
+    assert rig.value("glm_arrivals_total", outcome="started") == 20
+    assert rig.value("glm_arrivals_total", outcome="dropped") == 3
+    assert rig.value("glm_arrival_rate") == 12.5
+    rig.run.lose("w1", "it left")
+    late = rig.samples(START + 10 * SECOND)
+    assert late["glm_arrivals_total", (("outcome", "started"),)] == 20, "a counter never falls"
 
 
 def test_what_a_client_asks_for() -> None:

@@ -243,6 +243,16 @@ def _throughput() -> list[Panel]:
             ),
             span=8,
         ),
+        chart(
+            "Arrivals a second (open loop)",
+            "Requests that are due, and what became of them. dropped: every user waited for an answer, so "
+            "nobody made the request; with any, latencies look better than they are: allow more in flight "
+            "or ask for less. Only in an open loop. Not in imported runs.",
+            "reqps",
+            Query(summed(rate("glm_arrivals_total{}"), "outcome"), "{{outcome}}", coarse=True),
+            Query(f"max({of_run('glm_arrival_rate')})", "due"),
+            span=24,
+        ),
     ]
 
 

@@ -178,13 +178,17 @@
     });
   };
   const fillTiles = () => {
-    const { counts, rows, in_flight: inFlight } = shown;
+    const { counts, rows, arrivals, in_flight: inFlight } = shown;
     const now = points[points.length - 1] ?? {};
     const ended = counts.answered + counts.failed;
     byId("tiles").replaceChildren(
       tile(words["tile.answered"], count(ended), counts.cancelled ? say("tile.cancelled", { n: count(counts.cancelled) }) : ""),
       tile(words["tile.failed"], count(counts.failed), ended ? say("tile.share", { share: percent(counts.failed / ended) }) : "", counts.failed > 0),
       tile(words["tile.in_flight"], count(inFlight)),
+      ...(arrivals === null ? [] : [
+        tile(words["tile.arrivals"], rate(arrivals.started_per_s), arrivals.due_per_s === null ? words["tile.last"] : say("tile.due", { due: rate(arrivals.due_per_s) })),
+        tile(words["tile.dropped"], count(arrivals.dropped), arrivals.dropped ? say("tile.share", { share: percent(arrivals.dropped / (arrivals.dropped + arrivals.started)) }) : "", arrivals.dropped > 0),
+      ]),
       tile(words["tile.requests"], rate(now.requests_per_s), words["tile.last"]),
       tile(words["tile.tokens"], rate(now.tokens_per_s), words["tile.last"]),
       ...gapTile(rows),

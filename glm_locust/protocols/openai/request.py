@@ -23,7 +23,10 @@ def chat_request(
     max_tokens: int | None = None,
     extra_body: Mapping[str, object] | None = None,
 ) -> HttpPost:
-    """The question as one streamed request; fields of `extra_body` win over ours."""
+    """The question as one streamed request; fields of `extra_body` win over ours.
+
+    A prompt that says itself how long its answer may be goes before `max_tokens`.
+    """
     urls = [_data_url(image) for image in prompt.images]
     content: list[dict[str, Any]] | str = prompt.text
     if urls:
@@ -36,6 +39,8 @@ def chat_request(
     }
     if model is not None:
         body["model"] = model
+    if prompt.max_tokens is not None:
+        max_tokens = prompt.max_tokens
     if max_tokens is not None:
         body["max_tokens"] = max_tokens
     body.update(extra_body or {})

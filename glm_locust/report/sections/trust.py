@@ -38,6 +38,10 @@ def quality(analysis: Analysis, words: Catalogue) -> Section:
         (words.text("quality.locust"), _locust(analysis, words)),
         (words.text("quality.file"), _file(analysis, words)),
     ]
+    if facts.arrivals is not None:
+        told = {"process": facts.arrivals.process}
+        told |= {"started": _known(facts.arrivals.started), "dropped": _known(facts.arrivals.dropped)}
+        pairs.append((words.text("quality.arrivals"), words.text("quality.arrivals.text", **told)))
     if facts.notes:
         pairs.append((words.text("quality.notes"), "; ".join(facts.notes)))
     tables = [_facts_table(pairs, words)]
@@ -63,6 +67,10 @@ def quality(analysis: Analysis, words: Catalogue) -> Section:
     return Section(
         "quality", words.text("quality.title"), (words.text("quality.lead"),), tables=tuple(tables)
     )
+
+
+def _known(number: int | None) -> str:
+    return NOT_AVAILABLE if number is None else count(number)
 
 
 def _lag(stat: Stat | None, words: Catalogue) -> str:
