@@ -17,6 +17,22 @@ _S_PER_NS = 1e-9
 _S_PER_US = 1e-6
 
 
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """A formula of many values to a record, which holds them as whole numbers of a unit.
+
+    Who sums up many records keeps the numbers, and multiplies them all at once: that is much cheaper.
+    """
+
+    numbers: Callable[[RequestRecord], tuple[int, ...]]
+    unit: float
+    """A value is its number times this."""
+
+    def __call__(self, record: RequestRecord) -> Values:
+        """The values, as any formula gives them."""
+        return tuple(number * self.unit for number in self.numbers(record))
+
+
 class Better(StrEnum):
     """Which direction is good news."""
 
@@ -36,6 +52,11 @@ class Metric:
     formula: Formula
     doc: str
     """One or two sentences, in the words of the definitions."""
+
+    @property
+    def pooled(self) -> Pooled | None:
+        """The formula, where a record has many values; None where it has one at most."""
+        return self.formula if isinstance(self.formula, Pooled) else None
 
 
 def enters_statistics(record: RequestRecord) -> bool:
@@ -91,8 +112,7 @@ def _ttfo_kernel(record: RequestRecord) -> Values:
     return _ttft_kernel(record) if record.first_output_ns == record.first_token_ns else ()
 
 
-def _itl(record: RequestRecord) -> Values:
-    return tuple(gap * _S_PER_US for gap in record.output_gaps_us)
+_itl = Pooled(lambda record: record.output_gaps_us, _S_PER_US)
 
 
 def _tpot(record: RequestRecord) -> Values:
