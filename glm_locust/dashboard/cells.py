@@ -1,5 +1,6 @@
 """Cells: what has come of the measured requests so far, by path and task."""
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from glm_locust.dashboard.labels import OTHER, Labels
-from glm_locust.metrics import METRICS, Summary, Values, enough_for
+from glm_locust.metrics import METRICS, Numbers, Summary, Values, enough_for
 from glm_locust.records import Outcome, RequestRecord
 from glm_locust.slo import Goodput, Objective, meets
 
@@ -48,9 +49,11 @@ class Cell:
         self.good = 0
         """Those of them that met all its conditions."""
         self._summaries = {metric: Summary() for metric in QUANTILES}
-        # Numbers that no summary has yet: many at once cost much less.
-        self._single: dict[str, list[float]] = {metric: [] for metric in SINGLE}
-        self._pooled: dict[str, list[int]] = {metric: [] for metric in POOLED}
+        # What no summary has yet, for many at once cost much less; as arrays, for single numbers would lie
+        # all over the memory by then.
+        self._single = {metric: array("d") for metric in SINGLE}
+        self._pooled: dict[str, list[Numbers]] = {metric: [] for metric in POOLED}
+        self._waiting = 0
         self._figures: dict[str, Any] | None = None
 
     def take(self, record: RequestRecord, values: Mapping[str, Values], good: bool | None) -> None:
@@ -70,11 +73,14 @@ class Cell:
             return
         self.answered += 1
         for metric, pending in self._single.items():
-            pending.extend(values[metric])
-        for metric, numbers in self._pooled.items():
-            numbers.extend(POOLED[metric].numbers(record))
-            if len(numbers) > MOST_PENDING:
-                self.fold()
+            for value in values[metric]:
+                pending.append(value)
+        for metric, parts in self._pooled.items():
+            numbers = POOLED[metric].numbers(record)
+            parts.append(numbers)
+            self._waiting += len(numbers)
+        if self._waiting > MOST_PENDING:
+            self.fold()
 
     def add(self, other: "Cell") -> None:
         """Count all requests of another cell too; it has been folded."""
@@ -104,11 +110,13 @@ class Cell:
     def fold(self) -> None:
         """Sum up what waits for it; figures do so by themselves."""
         for metric, pending in self._single.items():
-            self._summaries[metric].add_all(pending)
-            pending.clear()
-        for metric, numbers in self._pooled.items():
-            self._summaries[metric].add_all(np.array(numbers, dtype=np.int64) * POOLED[metric].unit)
-            numbers.clear()
+            self._summaries[metric].add_all(np.array(pending))
+            del pending[:]
+        for metric, parts in self._pooled.items():
+            if parts:
+                self._summaries[metric].add_all(np.concatenate(parts) * POOLED[metric].unit)
+                parts.clear()
+        self._waiting = 0
 
 
 class Cells:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from glm_locust.metrics import Pooled
+from glm_locust.metrics import Numbers, Pooled
 from glm_locust.records import RequestRecord
 
 _HALF_NS = 5e-10
@@ -20,7 +20,17 @@ Exemplar = tuple[RequestRecord, float]
 class Histogram:
     """Counts of values by upper bound, their sum, and the newest request of each bucket."""
 
-    __slots__ = ("_bounds", "_counts", "_pending", "_total", "_unit", "_whole_bounds", "changes", "exemplars")
+    __slots__ = (
+        "_bounds",
+        "_counts",
+        "_parts",
+        "_pending",
+        "_total",
+        "_unit",
+        "_whole_bounds",
+        "changes",
+        "exemplars",
+    )
 
     def __init__(self, bounds: tuple[float, ...], pooled: Pooled | None = None) -> None:
         """`pooled`: the formula, where it is one of many values to a record."""
@@ -33,7 +43,8 @@ class Histogram:
         self._whole_bounds = np.array([round(bound / self._unit) for bound in bounds])
         self._counts = [0] * (len(bounds) + 1)
         self._total = 0.0
-        self._pending: list[int] = []
+        self._parts: list[Numbers] = []
+        self._pending = 0
 
     def add(self, value: float, record: RequestRecord | None = None) -> None:
         """Take one value in seconds, and the request it is of."""
@@ -44,11 +55,12 @@ class Histogram:
         if record is not None:
             self.exemplars[bucket] = (record, value)
 
-    def add_numbers(self, numbers: tuple[int, ...]) -> None:
+    def add_numbers(self, numbers: Numbers) -> None:
         """Take many values as whole numbers of the unit of the formula."""
-        self._pending.extend(numbers)
+        self._parts.append(numbers)
+        self._pending += len(numbers)
         self.changes += len(numbers)
-        if len(self._pending) >= MOST_PENDING:
+        if self._pending >= MOST_PENDING:
             self._sort_in()
 
     @property
@@ -66,8 +78,9 @@ class Histogram:
     def _sort_in(self) -> None:
         if not self._pending:
             return
-        numbers = np.sort(np.array(self._pending, dtype=np.int64))
-        self._pending.clear()
+        numbers = np.sort(np.concatenate(self._parts))
+        self._parts.clear()
+        self._pending = 0
         up_to = numbers.searchsorted(self._whole_bounds, "right").tolist()
         for bucket, (begin, end) in enumerate(pairwise((0, *up_to, len(numbers)))):
             self._counts[bucket] += end - begin
