@@ -25,7 +25,8 @@ QUANTILES = {
 POOLED = {name: pooled for name in QUANTILES if (pooled := METRICS[name].pooled) is not None}
 SINGLE = tuple(name for name in QUANTILES if name not in POOLED)
 """Those of which a request has one value at most."""
-MOST_PENDING = 4096
+MOST_PENDING = 16_384
+"""Numbers that a cell keeps to sum them up together."""
 MOST_PATHS = 8
 MOST_TASKS = 24
 DIGITS = 4
