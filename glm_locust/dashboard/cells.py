@@ -1,11 +1,14 @@
 """Cells: what has come of the measured requests so far, by path and task."""
 
+from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from glm_locust.dashboard.labels import OTHER, Labels
-from glm_locust.metrics import METRICS, Summary, Values, enough_for
+from glm_locust.metrics import METRICS, Numbers, Summary, Values, enough_for
 from glm_locust.records import Outcome, RequestRecord
 from glm_locust.slo import Goodput, Objective, meets
 
@@ -19,9 +22,11 @@ QUANTILES = {
 }
 """Metric -> what of it is shown."""
 
-LONGEST = "itl_s"
-"""The metric of which a request has the most values."""
-MOST_PENDING = 4096
+POOLED = {name: pooled for name in QUANTILES if (pooled := METRICS[name].pooled) is not None}
+SINGLE = tuple(name for name in QUANTILES if name not in POOLED)
+"""Those of which a request has one value at most."""
+MOST_PENDING = 16_384
+"""Numbers that a cell keeps to sum them up together."""
 MOST_PATHS = 8
 MOST_TASKS = 24
 DIGITS = 4
@@ -45,13 +50,18 @@ class Cell:
         self.good = 0
         """Those of them that met all its conditions."""
         self._summaries = {metric: Summary() for metric in QUANTILES}
-        self._pending: dict[str, list[float]] = {metric: [] for metric in QUANTILES}
-        """Values that no summary has yet: many at once cost much less."""
+        # What no summary has yet, for many at once cost much less; as arrays, for single numbers would lie
+        # all over the memory by then.
+        self._single = {metric: array("d") for metric in SINGLE}
+        self._pooled: dict[str, list[Numbers]] = {metric: [] for metric in POOLED}
         self._waiting = 0
         self._figures: dict[str, Any] | None = None
 
     def take(self, record: RequestRecord, values: Mapping[str, Values], good: bool | None) -> None:
-        """Count one measured request; `good` is None where no goodput objective speaks of it."""
+        """Count one measured request and its `values` of SINGLE.
+
+        `good` is None where no goodput objective speaks of it.
+        """
         self._figures = None
         if record.outcome is Outcome.CANCELLED:
             self.cancelled += 1
@@ -63,14 +73,18 @@ class Cell:
             self.failures[record.error_kind or record.outcome] += 1
             return
         self.answered += 1
-        for metric, found in values.items():
-            self._pending[metric].extend(found)
-        self._waiting += 1 + len(values[LONGEST])
+        for metric, pending in self._single.items():
+            for value in values[metric]:
+                pending.append(value)
+        for metric, parts in self._pooled.items():
+            numbers = POOLED[metric].numbers(record)
+            parts.append(numbers)
+            self._waiting += len(numbers)
         if self._waiting > MOST_PENDING:
-            self._fold()
+            self.fold()
 
     def add(self, other: "Cell") -> None:
-        """Count all requests of another cell too; its figures have been made."""
+        """Count all requests of another cell too; it has been folded."""
         self._figures = None
         self.answered += other.answered
         self.cancelled += other.cancelled
@@ -83,7 +97,7 @@ class Cell:
     def figures(self) -> dict[str, Any]:
         """What is shown of it; durations in s, None for quantiles of too few values."""
         if self._figures is None:
-            self._fold()
+            self.fold()
             self._figures = {
                 "n": self.answered,
                 "failed": self.failures.total(),
@@ -94,10 +108,15 @@ class Cell:
             }
         return self._figures
 
-    def _fold(self) -> None:
-        for metric, pending in self._pending.items():
-            self._summaries[metric].add_all(pending)
-            pending.clear()
+    def fold(self) -> None:
+        """Sum up what waits for it; figures do so by themselves."""
+        for metric, pending in self._single.items():
+            self._summaries[metric].add_all(np.array(pending))
+            del pending[:]
+        for metric, parts in self._pooled.items():
+            if parts:
+                self._summaries[metric].add_all(np.concatenate(parts) * POOLED[metric].unit)
+                parts.clear()
         self._waiting = 0
 
 
@@ -105,44 +124,53 @@ class Cells:
     """All cells of a run, in a bounded number."""
 
     def __init__(self, objectives: Sequence[Objective]) -> None:
-        self._objectives = objectives
+        self._promises = [(one.scope, one.measure) for one in objectives if isinstance(one.measure, Goodput)]
         self._cells: dict[tuple[str, str], Cell] = {}
         self._path = Labels(MOST_PATHS)
         self._task = Labels(MOST_TASKS)
 
-    def take(self, record: RequestRecord) -> None:
-        """Count one measured request."""
-        path, task = self.key(record.path, record.task)
-        values = {metric: METRICS[metric].formula(record) for metric in QUANTILES}
-        good = self._good(record)
-        cell = self._cells.get((path, task))
+    def take(self, record: RequestRecord, values: Mapping[str, Values]) -> None:
+        """Count one measured request; `values` are those of SINGLE, and of more metrics perhaps."""
+        key = self.key(record.path, record.task)
+        cell = self._cells.get(key)
         if cell is None:
-            cell = self._cells[path, task] = Cell()
-        cell.take(record, values, good)
+            cell = self._cells[key] = Cell()
+        cell.take(record, values, self._good(record, values))
 
-    def _good(self, record: RequestRecord) -> bool | None:
-        for objective in self._objectives:
-            if isinstance(objective.measure, Goodput) and objective.scope.takes(record):
-                return meets(objective.measure.conditions, record)
+    def _good(self, record: RequestRecord, values: Mapping[str, Values]) -> bool | None:
+        for scope, goodput in self._promises:
+            if scope.takes(record):
+                return meets(goodput.conditions, record, values)
         return None
 
     def key(self, path: str, task: str) -> tuple[str, str]:
         """The cell that this path and task are counted in."""
         return self._path(path), self._task(task)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """A row for each path as a whole, task None, and after it one for each of its tasks."""
+    def rows(self) -> Iterator[list[dict[str, Any]]]:
+        """The table in pieces, some of them empty, none of them long in the making.
+
+        Of each path, in one piece, a row for it as a whole, task None, and one for each of its tasks.
+        """
         paths: dict[str, dict[str, Cell]] = {}
         for (path, task), cell in sorted(self._cells.items(), key=_in_order):
             paths.setdefault(path, {})[task] = cell
-        found: list[dict[str, Any]] = []
         for path, cells in paths.items():
-            of_tasks = [{"path": path, "task": task, **cell.figures()} for task, cell in cells.items()]
-            whole = Cell()
             for cell in cells.values():
-                whole.add(cell)
-            found += [{"path": path, "task": None, **whole.figures()}, *of_tasks]
-        return found
+                cell.figures()
+                yield []
+            yield [
+                {"path": path, "task": None, **_together(cells.values()).figures()},
+                *({"path": path, "task": task, **cell.figures()} for task, cell in cells.items()),
+            ]
+
+
+def _together(cells: Iterable[Cell]) -> Cell:
+    whole = Cell()
+    for cell in cells:
+        cell.fold()
+        whole.add(cell)
+    return whole
 
 
 def _in_order(item: tuple[tuple[str, str], Cell]) -> tuple[bool, str, bool, str]:

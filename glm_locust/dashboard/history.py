@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from itertools import chain, takewhile
 from typing import Any
 
 FINE_POINTS = 900
@@ -41,7 +42,8 @@ class History:
 
     def since(self, number: int) -> dict[str, Any]:
         """The points after this number as columns of equal length; None where a point has no value."""
-        fresh = [] if number >= self._last else [*self._coarse, *self._fine]
-        points = [point for at, point in fresh if at > number]
+        newest_first = chain(reversed(self._fine), reversed(self._coarse))
+        fresh = [*takewhile(lambda numbered: numbered[0] > number, newest_first)]
+        points = [point for _, point in reversed(fresh)]
         names = dict.fromkeys(name for point in points for name in point)
         return {name: [point.get(name) for point in points] for name in names}

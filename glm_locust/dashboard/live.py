@@ -1,10 +1,10 @@
 """LiveRun: the read model of one run while it is on. Bounded in memory, whatever the run does."""
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from glm_locust.dashboard.cells import MOST_PATHS, Cells, rounded
+from glm_locust.dashboard.cells import MOST_PATHS, SINGLE, Cells, rounded
 from glm_locust.dashboard.gauges import Device, Gauges
 from glm_locust.dashboard.history import History
 from glm_locust.dashboard.labels import Labels
@@ -21,6 +21,7 @@ TABLE_S = 2.0
 SLOWER_FROM = 5000
 """From so many answers on, they are made anew only every third time: they move even less, and cost more."""
 _NS = 1e9
+_FORMULAS = {name: METRICS[name].formula for name in ("send_lag_s", "generator_lag_s", *SINGLE)}
 
 
 class _Second:
@@ -64,6 +65,8 @@ class LiveRun:
         self._table: list[dict[str, Any]] = []
         self._table_s = table_s
         self._table_at_s = -table_s
+        self._table_is_final = False
+        self._refreshing: object = None
 
     def take(self, record: RequestRecord, now_ns: int) -> None:
         """Count one record that arrived at this time."""
@@ -74,16 +77,17 @@ class LiveRun:
             second.warmup += record.phase is Phase.WARMUP
             return
         self._counts[record.outcome] += 1
-        self._cells.take(record)
-        for value in METRICS["send_lag_s"].formula(record):
+        values = {name: formula(record) for name, formula in _FORMULAS.items()}
+        self._cells.take(record, values)
+        for value in values["send_lag_s"]:
             self._send_lag.add(now_s, value)
-        for value in METRICS["generator_lag_s"].formula(record):
+        for value in values["generator_lag_s"]:
             self._generator_lag.add(now_s, value)
         if record.outcome is Outcome.OK:
             second.answered += 1
             second.tokens += record.output_tokens or 0
-            for value in METRICS["ttft_s"].formula(record):
-                self._ttft.setdefault(self._path(record.path), Window()).add(now_s, value)
+            for value in values["ttft_s"]:
+                self._window(self._path(record.path)).add(now_s, value)
         else:
             second.failed += record.outcome is Outcome.FAILED
 
@@ -129,12 +133,26 @@ class LiveRun:
         """All records are here."""
         self._ended = True
 
+    def refresh(self) -> Iterator[None]:
+        """Make the table anew if that is due, in short pieces: others may do their work between them."""
+        if not self._is_due():
+            return
+        self._table_at_s = self._now_s
+        final = self._ended
+        mine = self._refreshing = object()
+        table: list[dict[str, Any]] = []
+        for rows in self._cells.rows():
+            table += rows
+            yield
+        if self._refreshing is mine:
+            self._table, self._table_is_final = table, final
+
     def snapshot(self, since: int = 0) -> dict[str, Any]:
-        """What a page shows, with the points of the charts after number `since`."""
-        every_s = self._table_s * (1 if self._counts[Outcome.OK] < SLOWER_FROM else 3)
-        if self._ended or self._now_s - self._table_at_s >= every_s:
-            self._table, self._table_at_s = self._cells.rows(), self._now_s
+        """What a page shows, with the points of the charts after number `since`; refreshed if that is due."""
+        for _ in self.refresh():
+            pass
         gauges, counts = self._gauges, self._counts
+        in_flight = self._in_flight_by_row()
         last = self._history.last
         return {
             "run": {
@@ -152,7 +170,10 @@ class LiveRun:
             },
             "in_flight": None if gauges.in_flight is None else sum(gauges.in_flight.values()),
             "arrivals": self._arrivals(),
-            "rows": [{**row, "in_flight": self._in_flight_of(row)} for row in self._table],
+            "rows": [
+                {**row, "in_flight": None if in_flight is None else in_flight[row["path"], row["task"]]}
+                for row in self._table
+            ],
             "devices": [_device_row(device) for device in gauges.devices[:MOST_DEVICES]],
             "since": (since := since if since <= last else 0),
             "points": self._history.since(since),
@@ -177,11 +198,28 @@ class LiveRun:
             found[label] = found.get(label, 0) + count
         return found
 
-    def _in_flight_of(self, row: dict[str, Any]) -> int | None:
+    def _in_flight_by_row(self) -> Counter[tuple[str, str | None]] | None:
+        """By path and task, and by path as a whole, task None."""
         if self._gauges.in_flight is None:
             return None
-        keys = ((self._cells.key(path, task), n) for (path, task), n in self._gauges.in_flight.items())
-        return sum(n for (path, task), n in keys if path == row["path"] and row["task"] in (None, task))
+        found: Counter[tuple[str, str | None]] = Counter()
+        for kind, count in self._gauges.in_flight.items():
+            path, task = self._cells.key(*kind)
+            found[path, task] += count
+            found[path, None] += count
+        return found
+
+    def _is_due(self) -> bool:
+        if self._ended:
+            return not self._table_is_final
+        every_s = self._table_s * (1 if self._counts[Outcome.OK] < SLOWER_FROM else 3)
+        return self._now_s - self._table_at_s >= every_s
+
+    def _window(self, path: str) -> Window:
+        window = self._ttft.get(path)
+        if window is None:
+            window = self._ttft[path] = Window()
+        return window
 
     def _since_start_s(self, at_ns: int) -> float:
         return (at_ns - self._started_ns) / _NS

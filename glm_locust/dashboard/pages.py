@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
+import gevent
 import msgspec
 from flask import Blueprint, Flask, Response, abort, make_response, request, send_from_directory
 from flask_cors import cross_origin
@@ -120,6 +121,8 @@ class Pages:
         told: dict[str, Any] = {"run": None, "refusal": self._refusal()}
         if shown is not None:
             since = request.args.get("since", 0, type=int)
+            for _ in shown.live.refresh():
+                gevent.sleep(0)  # records go on coming
             known = request.args.get("run") == shown.live.run_id
             told = shown.live.snapshot(max(0, since) if known else 0)
             told["run"]["report"] = (shown.run_dir / "report.html").is_file()

@@ -6,6 +6,8 @@ from typing import Literal
 from glm_locust.metrics import METRICS, Metric
 
 Kind = Literal["histogram", "counter", "gauge"]
+LabelValues = tuple[str, ...]
+"""In the order of the family's labels."""
 
 REQUEST_BUCKETS_S = (
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75,

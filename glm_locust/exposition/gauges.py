@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from glm_locust.exposition.families import MOST_PATHS, MOST_WORKERS, Fold
-from glm_locust.exposition.tally import LabelValues, Values
+from glm_locust.exposition.families import MOST_PATHS, MOST_WORKERS, Fold, LabelValues
+from glm_locust.exposition.tally import Values
 from glm_locust.records import RunHeader
 from glm_locust.run import Run
 

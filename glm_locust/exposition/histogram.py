@@ -1,32 +1,50 @@
 """Histogram: classic buckets of one label set, cheap to fill."""
 
 from bisect import bisect_left
+from itertools import pairwise
 
 import numpy as np
 
+from glm_locust.metrics import Numbers, Pooled
 from glm_locust.records import RequestRecord
 
 _HALF_NS = 5e-10
 """Values are seconds made of whole ns: what lies on a bound is not to miss it by a rounding error."""
 MOST_PENDING = 8192
-"""Gaps kept to be sorted into buckets together: ten times cheaper each than one by one."""
+"""Values kept to be sorted into buckets together: ten times cheaper each than one by one."""
+
+Exemplar = tuple[RequestRecord, float]
+"""A request and its value."""
 
 
 class Histogram:
     """Counts of values by upper bound, their sum, and the newest request of each bucket."""
 
-    __slots__ = ("_bounds", "_bounds_us", "_counts", "_pending_us", "_total", "changes", "exemplars")
+    __slots__ = (
+        "_bounds",
+        "_counts",
+        "_parts",
+        "_pending",
+        "_total",
+        "_unit",
+        "_whole_bounds",
+        "changes",
+        "exemplars",
+    )
 
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.exemplars: list[tuple[RequestRecord, float] | None] = [None] * (len(bounds) + 1)
+    def __init__(self, bounds: tuple[float, ...], pooled: Pooled | None = None) -> None:
+        """`pooled`: the formula, where it is one of many values to a record."""
+        self.exemplars: list[Exemplar | None] = [None] * (len(bounds) + 1)
         """The newest request of each bucket that is known by its request, and its value."""
         self.changes = 0
         """Grows with every value: what was rendered at the same number is still true."""
         self._bounds = [bound + _HALF_NS for bound in bounds]
-        self._bounds_us = np.array([round(bound * 1e6) for bound in bounds])
+        self._unit = 1.0 if pooled is None else pooled.unit
+        self._whole_bounds = np.array([round(bound / self._unit) for bound in bounds])
         self._counts = [0] * (len(bounds) + 1)
         self._total = 0.0
-        self._pending_us: list[int] = []
+        self._parts: list[Numbers] = []
+        self._pending = 0
 
     def add(self, value: float, record: RequestRecord | None = None) -> None:
         """Take one value in seconds, and the request it is of."""
@@ -37,11 +55,12 @@ class Histogram:
         if record is not None:
             self.exemplars[bucket] = (record, value)
 
-    def add_gaps(self, gaps_us: tuple[int, ...]) -> None:
-        """Take many values in whole us."""
-        self._pending_us.extend(gaps_us)
-        self.changes += len(gaps_us)
-        if len(self._pending_us) >= MOST_PENDING:
+    def add_numbers(self, numbers: Numbers) -> None:
+        """Take many values as whole numbers of the unit of the formula."""
+        self._parts.append(numbers)
+        self._pending += len(numbers)
+        self.changes += len(numbers)
+        if self._pending >= MOST_PENDING:
             self._sort_in()
 
     @property
@@ -57,11 +76,12 @@ class Histogram:
         return self._total
 
     def _sort_in(self) -> None:
-        if not self._pending_us:
+        if not self._pending:
             return
-        gaps = np.array(self._pending_us, dtype=np.int64)
-        self._pending_us.clear()
-        found = np.bincount(np.searchsorted(self._bounds_us, gaps, "left"), minlength=len(self._counts))
-        for bucket, count in enumerate(found.tolist()):
-            self._counts[bucket] += count
-        self._total += int(gaps.sum()) * 1e-6
+        numbers = np.sort(np.concatenate(self._parts))
+        self._parts.clear()
+        self._pending = 0
+        up_to = numbers.searchsorted(self._whole_bounds, "right").tolist()
+        for bucket, (begin, end) in enumerate(pairwise((0, *up_to, len(numbers)))):
+            self._counts[bucket] += end - begin
+        self._total += int(numbers.sum()) * self._unit

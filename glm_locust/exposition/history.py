@@ -8,11 +8,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from glm_locust.exposition.families import FAMILIES, MOST_PATHS, MOST_TASKS, MOST_WORKERS, Family, Fold
+from glm_locust.exposition.families import (
+    FAMILIES,
+    MOST_PATHS,
+    MOST_TASKS,
+    MOST_WORKERS,
+    Family,
+    Fold,
+    LabelValues,
+)
 from glm_locust.exposition.gauges import run_values
 from glm_locust.exposition.histogram import Histogram
 from glm_locust.exposition.sampled import SampledSeries
-from glm_locust.exposition.tally import LabelValues, Values
+from glm_locust.exposition.tally import Values
 from glm_locust.exposition.text import Format, HistogramLines, end, head, sample
 from glm_locust.metrics import enters_statistics
 from glm_locust.records import Phase, RequestRecord, RunFooter, RunHeader
@@ -126,13 +134,17 @@ def _histogram(
     family: Family, labels: LabelValues, records: Sequence[RequestRecord], ticks: Sequence[int]
 ) -> Iterator[str]:
     assert family.metric is not None
-    histogram = Histogram(family.bounds_s)
+    pooled = family.metric.pooled
+    histogram = Histogram(family.bounds_s, pooled)
     lines = HistogramLines(family, labels)
     done = 0
     for at_ns in ticks:
         while done < len(records) and records[done].finished_ns <= at_ns:
-            for value in family.metric.formula(records[done]):
-                histogram.add(value)
+            if pooled is None:
+                for value in family.metric.formula(records[done]):
+                    histogram.add(value)
+            else:
+                histogram.add_numbers(pooled.numbers(records[done]))
             done += 1
         yield lines.at(histogram, at_ns / _NS_PER_S)
 

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from glm_locust.exposition.families import Family, Kind
-from glm_locust.exposition.tally import LabelValues
+from glm_locust.exposition.families import Family, Kind, LabelValues
 from glm_locust.samples.store import Rows, SampleLine, Scrape
 
 FRESH_NS = 3_000_000_000

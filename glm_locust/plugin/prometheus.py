@@ -52,7 +52,11 @@ class Exposition:
         form = negotiated(accept)
         if self._page is None or self._gauges is None:
             return form.value, b"# EOF\n" if form is Format.OPENMETRICS else b""
-        return form.value, self._page.text(form, self._gauges.values(now_ns())).encode()
+        pieces: list[str] = []
+        for piece in self._page.pieces(form, self._gauges.values(now_ns())):
+            pieces.append(piece)
+            gevent.sleep(0)  # records go on coming
+        return form.value, "".join(pieces).encode()
 
 
 def expose(environment: Environment, scenario: Scenario) -> Exposition | None:

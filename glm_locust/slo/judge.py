@@ -6,12 +6,13 @@ limit that was passed only by the generator's own lateness.
 
 import math
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from glm_locust.errors import ExitCode
-from glm_locust.metrics import METRICS, send_lag_s
+from glm_locust.metrics import METRICS, Values, send_lag_s
 from glm_locust.records import Outcome, Phase, RequestRecord
 from glm_locust.slo.objective import Condition, FailureShare, Goodput, MetricStatistic, Objective
 
@@ -295,11 +296,22 @@ class _Hearing:
         self._on_time.append(on_time)
 
 
-def meets(conditions: Iterable[Condition], record: RequestRecord) -> bool:
-    """Whether a request was answered and, as measured, met every condition."""
-    return record.outcome is Outcome.OK and all(
-        _all_hold(condition, METRICS[condition.metric].formula(record)) for condition in conditions
-    )
+def meets(
+    conditions: Iterable[Condition], record: RequestRecord, known: Mapping[str, Values] = MappingProxyType({})
+) -> bool:
+    """Whether a request was answered and, as measured, met every condition.
+
+    `known`: metrics of it whose values have been computed already.
+    """
+    if record.outcome is not Outcome.OK:
+        return False
+    for condition in conditions:
+        values = known.get(condition.metric)
+        if values is None:
+            values = METRICS[condition.metric].formula(record)
+        if not _all_hold(condition, values):
+            return False
+    return True
 
 
 def _all_hold(condition: Condition, values: Sequence[float], lateness_s: float = 0.0) -> bool:

@@ -1,6 +1,8 @@
 """Objective: what is promised of which requests, as data."""
 
 import math
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,20 +23,21 @@ class Comparison(StrEnum):
 
     def holds(self, value: float, limit: float) -> bool:
         """Whether `value` is on the right side of `limit`."""
-        match self:
-            case Comparison.BELOW:
-                return value < limit
-            case Comparison.AT_MOST:
-                return value <= limit
-            case Comparison.ABOVE:
-                return value > limit
-            case Comparison.AT_LEAST:
-                return value >= limit
+        return _HOLDS[self](value, limit)
 
     @property
     def downwards(self) -> bool:
         """Whether smaller is better."""
-        return self in (Comparison.BELOW, Comparison.AT_MOST)
+        return self in _DOWNWARDS
+
+
+_HOLDS: Mapping[Comparison, Callable[[float, float], bool]] = {
+    Comparison.BELOW: operator.lt,
+    Comparison.AT_MOST: operator.le,
+    Comparison.ABOVE: operator.gt,
+    Comparison.AT_LEAST: operator.ge,
+}
+_DOWNWARDS = frozenset((Comparison.BELOW, Comparison.AT_MOST))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,24 @@
 
 import random
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from glm_locust.dashboard import Arrivals, Device, Gauges, LiveRun
-from glm_locust.dashboard.cells import MOST_PATHS, MOST_TASKS
+from glm_locust.dashboard.cells import MOST_PATHS, MOST_TASKS, QUANTILES, rounded
 from glm_locust.dashboard.history import COARSE_POINTS, FINE_POINTS, History
 from glm_locust.dashboard.labels import MOST_CHARS, OTHER, Labels
 from glm_locust.dashboard.window import ENOUGH, MOST, REACH_S, WINDOW_S, Window
-from glm_locust.metrics import RELATIVE_ERROR_BOUND
+from glm_locust.metrics import METRICS, RELATIVE_ERROR_BOUND, Summary, enough_for
 from glm_locust.records import Outcome, Phase, RequestRecord
 from glm_locust.records.record import ErrorKind
+from glm_locust.slo import Goodput, Objective, meets, parse
 
 S = 1_000_000_000
 STARTED_NS = 1_790_000_000 * S
@@ -79,6 +84,100 @@ def test_a_path_is_its_tasks_together_and_within_the_bound_of_the_exact_quantile
     assert whole["ttft_s"] == pytest.approx(exact, rel=RELATIVE_ERROR_BOUND + 1e-3)
     assert whole["tpot_s"] == pytest.approx([0.05, 0.05], rel=0.005)
     assert whole["itl_s"] == pytest.approx([0.5, 0.5], rel=0.005)
+
+
+def slow_row(records: Sequence[RequestRecord], objective: Objective) -> dict[str, Any]:
+    """What a row has to say, formula by formula and value by value."""
+    measured = [one for one in records if one.phase is Phase.MEASURE]
+    ok = [one for one in measured if one.outcome is Outcome.OK]
+    failed = [one for one in measured if one.outcome is Outcome.FAILED]
+    assert isinstance(objective.measure, Goodput)
+    good = sum(meets(objective.measure.conditions, one) for one in (*ok, *failed))
+    found = {
+        "n": len(ok),
+        "failed": len(failed),
+        "cancelled": len(measured) - len(ok) - len(failed),
+        "goodput": rounded(good / len([*ok, *failed])) if ok or failed else None,
+    }
+    for metric, qs in QUANTILES.items():
+        summary = Summary(value for one in ok for value in METRICS[metric].formula(one))
+        shown = [summary.quantile(q) if enough_for(q, summary.n) else None for q in qs]
+        found[metric] = [rounded(value) for value in shown]
+    return found
+
+
+outcomes = st.sampled_from([Outcome.OK] * 8 + [Outcome.FAILED, Outcome.CANCELLED])
+phases = st.sampled_from([Phase.MEASURE] * 9 + [Phase.WARMUP])
+gaps = st.lists(st.integers(0, 10**7), max_size=30).map(tuple)
+answers = st.builds(
+    lambda ttft_s, path, task, phase, outcome, tokens, gaps_us: msgspec.structs.replace(
+        record(ttft_s, path=path, task=task, phase=phase, outcome=outcome, tokens=tokens),
+        output_gaps_us=gaps_us,
+    ),
+    st.floats(1e-3, 100),
+    st.sampled_from(("api", "web")),
+    st.sampled_from(("ocr", "chart", "reason")),
+    phases,
+    outcomes,
+    st.none() | st.integers(0, 3000),
+    gaps,
+)
+
+
+@given(st.lists(st.lists(answers, max_size=40), min_size=1, max_size=4), st.data())
+@settings(max_examples=60, deadline=None)
+def test_rows_say_what_all_formulas_say_of_all_records(
+    batches: list[list[RequestRecord]], data: st.DataObject
+) -> None:
+    slo = "goodput(ttft < 3 s, itl < 2 s) > 90 %"
+    run, taken = live(slo), list[RequestRecord]()
+    for batch in batches:
+        for one in batch:
+            run.take(one, at(1))
+        taken += batch
+        for _ in range(data.draw(st.integers(0, 2))):
+            run.snapshot()
+    rows = {(row["path"], row["task"]): row for row in run.snapshot()["rows"]}
+    kinds = {(one.path, one.task) for one in taken if one.phase is Phase.MEASURE}
+    assert rows.keys() == kinds | {(path, None) for path, _ in kinds}
+    for (path, task), row in rows.items():
+        own = [one for one in taken if one.path == path and task in (None, one.task)]
+        expected = slow_row(own, parse(slo))
+        assert {key: row[key] for key in expected} == expected, (path, task)
+
+
+def test_a_path_is_its_tasks_together_whatever_comes_between_two_pieces_of_the_table() -> None:
+    run, rng = live(), random.Random(4)
+
+    def some() -> None:
+        for _ in range(25):
+            run.take(record(rng.random(), path=rng.choice("ab"), task=rng.choice("xyz")), at(1))
+
+    some()
+    pieces = 0
+    for _ in run.refresh():
+        some()
+        pieces += 1
+    assert pieces == 8
+    # What the table holds now was made in those pieces; it is shown because a new one is not due yet.
+    run._table_s = 1e9
+    rows = run.snapshot()["rows"]
+    for path in "ab":
+        own = [row for row in rows if row["path"] == path]
+        assert own[0]["n"] == sum(row["n"] for row in own[1:])
+
+
+def test_a_table_that_was_begun_before_the_end_does_not_replace_the_last_one() -> None:
+    run = live()
+    run.take(record(), at(1))
+    before = run.refresh()
+    next(before)
+    run.take(record(), at(2))
+    run.end()
+    assert row_of(run, "api", "ocr")["n"] == 2
+    for _ in before:
+        pass
+    assert row_of(run, "api", "ocr")["n"] == 2
 
 
 def test_too_few_values_print_no_percentile() -> None:

@@ -113,6 +113,30 @@ def test_gaps_are_counted_like_single_values_however_many(rig: Rig) -> None:
     assert rig.value("glm_itl_seconds_sum", path="api", task="ocr") == pytest.approx(sum(gaps) * 1e-6)
 
 
+def test_what_is_told_of_a_path_and_task_is_of_one_instant_whatever_comes_between_two_pieces(
+    rig: Rig,
+) -> None:
+    tasks = ("ocr", "chart", "reason")
+    for task in tasks:
+        rig.tally.accept(record(task=task))
+    pieces = []
+    for seq, piece in enumerate(rig.page.pieces(Format.TEXT, rig.gauges.values(START))):
+        pieces.append(piece)
+        for task in tasks:
+            rig.tally.accept(record(seq, task=task))
+    found = {
+        (sample.name, sample.labels.get("task")): sample.value
+        for family in read_text("".join(pieces))
+        for sample in family.samples
+        if not sample.name.endswith("_bucket")
+    }
+    for number, task in enumerate(tasks, 1):
+        assert found["glm_requests_total", task] == number
+        assert found["glm_ttft_seconds_count", task] == number
+        assert found["glm_itl_seconds_count", task] == 2 * number
+        assert found["glm_output_tokens_total", task] == 3 * number
+
+
 def test_values_are_those_of_the_metrics(rig: Rig) -> None:
     one = record(scheduled_ns=START - SECOND // 4)
     rig.tally.accept(one)
