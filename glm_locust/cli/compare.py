@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from glm_locust.cli.comparison_run import ComparisonRun, Order
+from glm_locust.cli.engine import add_engine_options, engine_of
 from glm_locust.config.options import OPTIONS
 from glm_locust.config.scenario import Scenario, load_scenario
 from glm_locust.datasets import DataSet
@@ -38,7 +39,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="compare a Streamlit page with the API of the same model",
         description="Asks the same questions through the API, through the page, and through the page behind "
         "Jupyter, by real Locust users, and writes a report. Without a URL it starts a testbed whose model "
-        "is simulated. Ctrl-C ends it early and still writes the report; a second one ends it at once.",
+        "is simulated, or with --engine served by a real engine. Ctrl-C ends it early and still writes the "
+        "report; a second one ends it at once.",
         epilog="Exit codes: 0 done, 1 requests failed, 2 crash, 3 an --slo was not met, "
         "4 the measurement cannot be trusted, 64 something given is wrong, 130 interrupted.",
         allow_abbrev=False,
@@ -66,6 +68,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default="demo",
         help=f"speed of the testbed's model: {' or '.join(sorted(PRESETS))} (default: demo)",
     )
+    add_engine_options(running)
     parser.set_defaults(run=run)
 
 
@@ -78,10 +81,14 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"--preset: expected {' or '.join(sorted(PRESETS))}, got {args.preset!r}")
     questions = DataSet.load(scenario.dataset, scenario.seed) if scenario.dataset else scenario.workload()
     scenario.chosen_tasks(questions.tasks)
+    engine = engine_of(args)
+    if engine is not None and scenario.targets:
+        raise ConfigError("--engine: expected no target, since it belongs to the embedded testbed")
     order = Order(
         scenario=scenario,
         workers=_workers(args.workers),
         preset=args.preset,
+        engine=engine,
         options=tuple(_as_typed(args)),
         run_time=args.run_time,
     )
