@@ -259,10 +259,8 @@ class Testbed:
     def _engine_child(self, engine: Engine) -> Child:
         self._ports["api"] = available_port(self._wanted["api"])
         home = self._home("api")
-        env = _environment(**engine.environment(home))
-        env.pop("PYTHONPATH", None)  # it leads to our packages, not to the engine's
         command = engine.command(self._engine_model, self._ports["api"])
-        return Child("api", command, log=self.workdir / "api.log", env=env, cwd=home)
+        return Child("api", command, log=self.workdir / "api.log", env=engine.environment(home), cwd=home)
 
     def _api_ready(self) -> bool:
         return _get(self._ports["api"], "/health") is not None

@@ -2,10 +2,11 @@
 
 Run as a script, `PYTHON tiny_glm.py DIRECTORY`, by the Python of a real engine: it needs torch,
 torchvision and transformers, imports nothing of ours and downloads nothing. Processor, image encoder and
-layers are the real ones, small and with random weights. Only the last step is wired: each token of `REASONING` and `ANSWER` makes the next
-one by far the likeliest, so the model says exactly these whatever it is asked, however it is sampled,
-and stops. With thinking off it says the answer alone. Asked to go on past the end, it says the answer
-again and again. `reply.json` in the directory holds both texts and their lengths in tokens.
+layers are the real ones, small and with random weights. Only the last step is wired: each token of
+`REASONING` and `ANSWER` makes the next one by far the likeliest, so the model says exactly these whatever
+it is asked, however it is sampled, and stops. With thinking off it says the answer alone. Asked to go on
+past the end, it says the answer again and again. `reply.json` in the directory holds both texts and their
+lengths in tokens.
 """
 
 import itertools

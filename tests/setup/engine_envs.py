@@ -6,6 +6,7 @@ An environment holds the engine and nothing of ours. They stand under `.cache/en
 take 1.2 GB (transformers) and 2.4 GB (vLLM), and are made once.
 """
 
+import argparse
 import os
 import sys
 import time
@@ -65,8 +66,14 @@ def model(by: Engine) -> Path:
     return MODEL
 
 
-def main(names: list[str]) -> int:
+def main() -> int:
     """Make all that are wanted; exit code 1 only where one was named or CI=true, and it is missing."""
+    parser = argparse.ArgumentParser(prog="python -m tests.setup.engine_envs")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{' or '.join(WANTED)} (default: all)")
+    names: list[str] = parser.parse_args().names
+    for name in names:
+        if name not in WANTED:
+            parser.error(f"unknown engine {name!r}: expected {' or '.join(WANTED)}")
     missing = False
     for name in names or WANTED:
         begun = time.monotonic()
@@ -82,4 +89,4 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

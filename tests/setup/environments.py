@@ -43,10 +43,10 @@ def made(
     return python
 
 
-def run(command: list[str]) -> None:
+def run(command: list[str], env: dict[str, str] | None = None) -> None:
     """Run a command to its end; raises MissingError with its last line."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TRIES_S)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TRIES_S, env=env)
     except subprocess.TimeoutExpired:
         raise MissingError(f"{command[3:5]} took more than {TRIES_S} s") from None
     if done.returncode:
