@@ -19,8 +19,10 @@ DEFAULT_WORKERS = 2
 _TARGETS = "targets (default: an embedded testbed with a simulated model)"
 _SAMPLES = "samples (default with the testbed: its host, processes and engine)"
 _GROUPS = {
-    **dict.fromkeys(("api", "web", "web_jupyter", "model", "max_tokens", "api_key_env"), _TARGETS),
-    **dict.fromkeys(("api_key_file", "jupyter_token_env", "jupyter_token_file", "header"), _TARGETS),
+    **dict.fromkeys(("api", "web", "web_jupyter", "model", "max_tokens", "no_think_tags"), _TARGETS),
+    **dict.fromkeys(
+        ("api_key_env", "api_key_file", "jupyter_token_env", "jupyter_token_file", "header"), _TARGETS
+    ),
     **dict.fromkeys(("timeout", "ca"), _TARGETS),
     **dict.fromkeys(("tasks", "prompt_lang", "dataset", "seed", "repeat_share"), "questions"),
     **dict.fromkeys(("image_size", "image_format"), "questions"),
@@ -49,11 +51,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     running = parser.add_argument_group("run")
     for option in OPTIONS:
         groups.get(_GROUPS.get(option.key, ""), running).add_argument(
-            f"--{option.word}",
-            dest=option.key,
-            metavar=option.metavar,
-            help=option.help,
-            action="append" if option.repeatable else "store",
+            f"--{option.word}", dest=option.key, **option.parsing
         )
     running.add_argument(
         "--scenario", metavar="FILE", help="TOML file with any of the above; options go before it"
@@ -109,7 +107,9 @@ def _as_typed(args: argparse.Namespace) -> Iterator[str]:
     for option in OPTIONS:
         given = getattr(args, option.key)
         for value in given if isinstance(given, list) else [given]:
-            if value is not None:
+            if option.flag and value:
+                yield f"--glm-{option.word}"
+            elif value is not None:
                 yield f"--glm-{option.word}={value}"
 
 

@@ -21,7 +21,7 @@ PATHS = ("api", "web", "web-jupyter")
 TASKS = ("ocr", "compare")
 
 
-def test_all_paths_get_the_answer_and_vllm_counts_as_we_do(served: Served, tmp_path: Path) -> None:
+def test_all_paths_get_the_answer(served: Served, tmp_path: Path) -> None:
     command = Command(tmp_path)
     before = served.metrics() if served.engine.has_metrics else {}
     options = [f"--tasks={','.join(TASKS)}", "--repeats=2", "--warmup=0", "--levels=2", "--seed=7"]
