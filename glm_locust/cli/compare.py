@@ -12,7 +12,7 @@ from glm_locust.config.options import OPTIONS
 from glm_locust.config.scenario import Scenario, load_scenario
 from glm_locust.datasets import DataSet
 from glm_locust.errors import ConfigError, ExitCode
-from glm_locust.testbed import PRESETS, TestbedError
+from glm_locust.testbed import DEFAULT_PRESET, PRESETS, TestbedError
 
 DEFAULT_WORKERS = 2
 
@@ -63,7 +63,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     running.add_argument(
         "--preset",
         metavar="NAME",
-        default="demo",
         help=f"speed of the testbed's model: {' or '.join(sorted(PRESETS))} (default: demo)",
     )
     add_engine_options(running)
@@ -75,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     words = {option.key: getattr(args, option.key) for option in OPTIONS}
     base = load_scenario(args.scenario) if args.scenario is not None else Scenario()
     scenario = base.merge(words)
-    if args.preset not in PRESETS:
+    if args.preset is not None and args.preset not in PRESETS:
         raise ConfigError(f"--preset: expected {' or '.join(sorted(PRESETS))}, got {args.preset!r}")
     questions = DataSet.load(scenario.dataset, scenario.seed) if scenario.dataset else scenario.workload()
     scenario.chosen_tasks(questions.tasks)
@@ -85,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     order = Order(
         scenario=scenario,
         workers=_workers(args.workers),
-        preset=args.preset,
+        preset=args.preset or DEFAULT_PRESET,
         engine=engine,
         options=tuple(_as_typed(args)),
         run_time=args.run_time,

@@ -27,4 +27,6 @@ def engine_of(args: argparse.Namespace) -> Engine | None:
         if args.engine_python is not None:
             raise ConfigError("--engine-python: expected --engine to be given as well")
         return None
+    if args.preset is not None:
+        raise ConfigError("--preset: expected no --engine, since it sets the speed of the simulated model")
     return Engine(args.engine, engine_python(args.engine_python, sys.executable))

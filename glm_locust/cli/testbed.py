@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from glm_locust.cli.engine import add_engine_options, engine_of
-from glm_locust.testbed import ENGINE_NOTE, PRESET_NOTE, PRESETS, Testbed
+from glm_locust.testbed import DEFAULT_PRESET, ENGINE_NOTE, PRESET_NOTE, PRESETS, Testbed
 
 _CHECK_S = 1.0
 
@@ -20,7 +20,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "that calls it and a Jupyter proxy in front of the page, on 127.0.0.1, until Ctrl-C or SIGTERM.",
     )
     add_engine_options(parser)
-    parser.add_argument("--preset", default="demo", choices=sorted(PRESETS), help="speed of the model")
+    parser.add_argument(
+        "--preset", choices=sorted(PRESETS), help="speed of the simulated model (default: demo)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the answers (default 0)")
     for server in ("api", "web", "jupyter"):
         parser.add_argument(
@@ -60,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         signal.signal(number, signal.default_int_handler)
     engine = engine_of(args)
     testbed = Testbed(
-        preset=args.preset,
+        preset=args.preset or DEFAULT_PRESET,
         seed=args.seed,
         api_port=args.port_api,
         web_port=args.port_web,

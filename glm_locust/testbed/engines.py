@@ -120,14 +120,7 @@ class Engine:
             return
         command = [str(self.python), "-I", "-W", "ignore", str(_MAKER), str(directory)]
         try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_MAKING_S,
-                env=engine_environment(),
-            )
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_MAKING_S)
         except subprocess.TimeoutExpired:
             raise TestbedError(f"the model was not made in {_MAKING_S:g} s") from None
         if done.returncode:
@@ -142,7 +135,10 @@ class Engine:
         (home / "huggingface" / "hub").mkdir(parents=True, exist_ok=True)  # without it no model list
         common = {"HOME": str(home), "HF_HOME": str(home / "huggingface"), "OMP_NUM_THREADS": _THREADS}
         common |= dict.fromkeys(("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "DO_NOT_TRACK"), "1")
-        return engine_environment() | common | self._kind.environment
+        # Engines import thousands of modules: compiled once, vLLM starts in a minute, else in three.
+        ours = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
+        kept = {name: value for name, value in os.environ.items() if name not in ours}
+        return kept | common | self._kind.environment
 
     def model_name(self, model: Path) -> str:
         """What requests must call the model."""
@@ -160,13 +156,6 @@ class Engine:
         except (OSError, subprocess.TimeoutExpired):
             raise ConfigError(f"engine {self.name}: {self.python} is no Python that runs") from None
         return ", ".join(done.stdout.split())
-
-
-def engine_environment() -> dict[str, str]:
-    """Our own variables without those that are about our Python."""
-    # Engines import thousands of modules: compiled once, vLLM starts in half a minute, else in three.
-    ours = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
-    return {name: value for name, value in os.environ.items() if name not in ours}
 
 
 def engine_python(given: str | None, default: str) -> Path:

@@ -168,11 +168,9 @@ class Testbed:
             self._workdir.mkdir(parents=True, exist_ok=True)
             if self._engine is None:
                 _expect_writable(self.truth_log)
-            else:
-                self._engine.make_model(self._engine_model)
-            if self._engine is None:
                 servers = {"api": _Server(self._api_child, self._api_ready)}
             else:
+                self._engine.make_model(self._engine_model)
                 begin = functools.partial(self._engine_child, self._engine)
                 servers = {"api": _Server(begin, self._api_ready, _ENGINE_READY_S)}
             if self._web:

@@ -2,8 +2,8 @@
 
 It knows the API server by environment only: GLM_TESTBED_API_URL, GLM_TESTBED_MODEL, where a key is
 needed GLM_TESTBED_API_KEY_ENV, the name of the variable that holds it, and GLM_TESTBED_ENGINE, the name
-of a real engine, where one answers. Each question is sent
-alone, as it was typed, so that the model is asked exactly what it is asked through the API.
+of a real engine, where one answers. Each question is sent alone, as it was typed, so that the model is
+asked exactly what it is asked through the API.
 """
 
 import base64

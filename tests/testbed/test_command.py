@@ -48,6 +48,7 @@ def test_it_runs_until_it_is_told_to_stop(number: signal.Signals) -> None:
             ["--engine", "transformers", "--engine-python", "/nonexistent"],
             "/nonexistent is no Python that runs",
         ),
+        (["--engine", "vllm", "--preset", "demo"], "--preset: expected no --engine"),
         (["--engine-python", sys.executable], "--engine-python: expected --engine to be given as well"),
     ],
 )
