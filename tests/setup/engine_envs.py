@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,17 +75,20 @@ def main() -> int:
     for name in names:
         if name not in WANTED:
             parser.error(f"unknown engine {name!r}: expected {' or '.join(WANTED)}")
-    missing = False
-    for name in names or WANTED:
+
+    def attempt(name: str) -> bool:
         begun = time.monotonic()
         try:
             model(engine(name))
         except MissingError as error:
-            missing = True
             print(f"{name} could not be installed: {error}", file=sys.stderr)
-        else:
-            if (took := time.monotonic() - begun) > 1:
-                print(f"{name}: environment made in {took:.0f} s", flush=True)
+            return False
+        if (took := time.monotonic() - begun) > 1:
+            print(f"{name}: environment made in {took:.0f} s", flush=True)
+        return True
+
+    with ThreadPoolExecutor(len(WANTED)) as pool:
+        missing = not all(pool.map(attempt, names or WANTED))
     return 1 if missing and (names or os.environ.get("CI") == "true") else 0
 
 
