@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 # --no-compile: most of what is installed is never imported.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
 DEMO_ARGS ?= --repeats 10 --levels 1
+# make demo ENGINE=transformers (or vllm): a real engine on the CPU, installed into .cache/engines.
+ENGINE ?=
+ENGINE_ARGS = $(if $(ENGINE),--engine $(ENGINE) --engine-python .cache/engines/$(ENGINE)/bin/python)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench clean
@@ -15,7 +18,8 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
 demo: $(VENV)/.demo ## compare Web and API on an embedded, simulated deployment (under 5 minutes on a quiet machine)
-	$(BIN)/glm-locust compare $(DEMO_ARGS)
+	$(if $(ENGINE),$(BIN)/python -m tests.setup.engine_envs $(ENGINE))
+	$(BIN)/glm-locust compare $(ENGINE_ARGS) $(DEMO_ARGS)
 
 test: $(VENV)/.dev ## everything CI runs: lint, types, import contracts, all tests
 	$(BIN)/python tests/prepare.py

@@ -22,6 +22,7 @@ NOTHING_SELECTED = 5
 
 PLACES = {
     # Longest first; "rest" is what no other suite names.
+    "engines": ("tests/engines",),
     "versions": ("tests/streamlit_versions",),
     "runs": ("tests/comparison", "tests/plugin", "tests/samples"),
     "users": ("tests/users", "tests/cli", "tests/servers"),
@@ -29,6 +30,11 @@ PLACES = {
     "live": ("tests/dashboard", "tests/exposition", "tests/grafana"),
     "rest": (),
 }
+SETUPS = {
+    "engines": ([*PYTHON, "-m", "tests.setup.engine_envs"],),
+    "versions": ([*PYTHON, "-m", "tests.setup.streamlit_envs"],),
+}
+"""What is made before a suite's tests, and stays."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +60,7 @@ def commands(name: str, options: list[str]) -> list[list[str]]:
     if name == "rest":
         taken = [place for places in PLACES.values() for place in places]
         return [[*pytest, "tests", *(f"--ignore={place}" for place in taken)]]
-    if name == "versions":
-        return [[*PYTHON, "-m", "tests.setup.streamlit_envs"], [*pytest, *PLACES[name]]]
-    return [[*pytest, *PLACES[name]]]
+    return [*SETUPS.get(name, ()), [*pytest, *PLACES[name]]]
 
 
 def run(name: str, options: list[str]) -> Ended:

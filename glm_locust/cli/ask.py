@@ -60,6 +60,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     ):
         target.add_argument(f"--{word}", metavar=metavar, help=text)
     target.add_argument(
+        "--no-think-tags",
+        action="store_const",
+        const=True,
+        help="take <think>...</think> in the text of the API for part of the answer",
+    )
+    target.add_argument(
         "--header", metavar="'NAME: VALUE'", action="append", help="HTTP header; no secrets; repeatable"
     )
     target.add_argument(

@@ -27,7 +27,7 @@ def target_of(args: argparse.Namespace) -> ApiTarget | WebTarget:
             raise ConfigError(f"--{key.replace('_', '-')}: expected --{needed} to be given as well")
         if value is not None:
             table[key] = value
-    words = ("model", "max_tokens", "api_key_env", "api_key_file", "ca", "timeout", "header")
+    words = ("model", "max_tokens", "no_think_tags", "api_key_env", "api_key_file", "ca", "timeout", "header")
     shared = {word: getattr(args, word) for word in words}
     set_keys = {line.partition("=")[0].partition(".")[0].strip() for line in args.settings}
 

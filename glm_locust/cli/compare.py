@@ -7,19 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from glm_locust.cli.comparison_run import ComparisonRun, Order
+from glm_locust.cli.engine import add_engine_options, engine_of
 from glm_locust.config.options import OPTIONS
 from glm_locust.config.scenario import Scenario, load_scenario
 from glm_locust.datasets import DataSet
 from glm_locust.errors import ConfigError, ExitCode
-from glm_locust.testbed import PRESETS, TestbedError
+from glm_locust.testbed import DEFAULT_PRESET, PRESETS, TestbedError
 
 DEFAULT_WORKERS = 2
 
 _TARGETS = "targets (default: an embedded testbed with a simulated model)"
 _SAMPLES = "samples (default with the testbed: its host, processes and engine)"
 _GROUPS = {
-    **dict.fromkeys(("api", "web", "web_jupyter", "model", "max_tokens", "api_key_env"), _TARGETS),
-    **dict.fromkeys(("api_key_file", "jupyter_token_env", "jupyter_token_file", "header"), _TARGETS),
+    **dict.fromkeys(("api", "web", "web_jupyter", "model", "max_tokens", "no_think_tags"), _TARGETS),
+    **dict.fromkeys(
+        ("api_key_env", "api_key_file", "jupyter_token_env", "jupyter_token_file", "header"), _TARGETS
+    ),
     **dict.fromkeys(("timeout", "ca"), _TARGETS),
     **dict.fromkeys(("tasks", "prompt_lang", "dataset", "seed", "repeat_share"), "questions"),
     **dict.fromkeys(("image_size", "image_format"), "questions"),
@@ -39,7 +42,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="compare a Streamlit page with the API of the same model",
         description="Asks the same questions through the API, through the page, and through the page behind "
         "Jupyter, by real Locust users, and writes a report. Without a URL it starts a testbed whose model "
-        "is simulated. Ctrl-C ends it early and still writes the report; a second one ends it at once.",
+        "is simulated, or with --engine served by a real engine. Ctrl-C ends it early and still writes the "
+        "report; a second one ends it at once.",
         epilog="Exit codes: 0 done, 1 requests failed, 2 crash, 3 an --slo was not met, "
         "4 the measurement cannot be trusted, 64 something given is wrong, 130 interrupted.",
         allow_abbrev=False,
@@ -48,11 +52,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     running = parser.add_argument_group("run")
     for option in OPTIONS:
         groups.get(_GROUPS.get(option.key, ""), running).add_argument(
-            f"--{option.word}",
-            dest=option.key,
-            metavar=option.metavar,
-            help=option.help,
-            action="append" if option.repeatable else "store",
+            f"--{option.word}", dest=option.key, **option.parsing
         )
     running.add_argument(
         "--scenario", metavar="FILE", help="TOML file with any of the above; options go before it"
@@ -64,9 +64,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     running.add_argument(
         "--preset",
         metavar="NAME",
-        default="demo",
         help=f"speed of the testbed's model: {' or '.join(sorted(PRESETS))} (default: demo)",
     )
+    add_engine_options(running)
     parser.set_defaults(run=run)
 
 
@@ -75,14 +75,18 @@ def run(args: argparse.Namespace) -> int:
     words = {option.key: getattr(args, option.key) for option in OPTIONS}
     base = load_scenario(args.scenario) if args.scenario is not None else Scenario()
     scenario = base.merge(words)
-    if args.preset not in PRESETS:
+    if args.preset is not None and args.preset not in PRESETS:
         raise ConfigError(f"--preset: expected {' or '.join(sorted(PRESETS))}, got {args.preset!r}")
     questions = DataSet.load(scenario.dataset, scenario.seed) if scenario.dataset else scenario.workload()
     scenario.chosen_tasks(questions.tasks)
+    engine = engine_of(args)
+    if engine is not None and scenario.targets:
+        raise ConfigError("--engine: expected no target, since it belongs to the embedded testbed")
     order = Order(
         scenario=scenario,
         workers=_workers(args.workers),
-        preset=args.preset,
+        preset=args.preset or DEFAULT_PRESET,
+        engine=engine,
         options=tuple(_as_typed(args)),
         run_time=args.run_time,
     )
@@ -103,7 +107,9 @@ def _as_typed(args: argparse.Namespace) -> Iterator[str]:
     for option in OPTIONS:
         given = getattr(args, option.key)
         for value in given if isinstance(given, list) else [given]:
-            if value is not None:
+            if option.flag and value:
+                yield f"--glm-{option.word}"
+            elif value is not None:
                 yield f"--glm-{option.word}={value}"
 
 

@@ -22,7 +22,7 @@ from glm_locust.conductor.progress import PRESET_ENV, PROGRESS_FD, TRUTH_FILE, T
 from glm_locust.config.scenario import Scenario
 from glm_locust.errors import ConfigError, ExitCode
 from glm_locust.run import COMMAND_ENV
-from glm_locust.testbed import PRESET_NOTE, Testbed, TestbedError
+from glm_locust.testbed import ENGINE_NOTE, PRESET_NOTE, Engine, Testbed, TestbedError
 
 TOKEN_ENV = "GLM_LOCUST_TESTBED_TOKEN"  # noqa: S105 - the name of a variable
 _POLL_S = 0.1
@@ -37,6 +37,8 @@ class Order:
     scenario: Scenario
     workers: int
     preset: str
+    engine: Engine | None
+    """In place of the testbed's simulated model."""
     options: tuple[str, ...]
     """The scenario's words as Locust is to be told them."""
     run_time: str | None
@@ -73,30 +75,42 @@ class ComparisonRun:
         """All of it; returns the exit code."""
         if self._order.scenario.targets:
             return self._measure([], {})
-        preset, seed = self._order.preset, self._order.scenario.seed
-        self._line.say(f"Starting the testbed, preset {preset}: model server, Streamlit page, Jupyter proxy.")
-        self._line.say(PRESET_NOTE[self._order.scenario.lang])
-        truth_log = (self._workdir / TRUTH_FILE).resolve()
-        with (
-            Testbed(preset=preset, seed=seed, truth_log=truth_log) as testbed,
-            self._samples(testbed) as samples,
-        ):
+        with self._testbed() as testbed, self._samples(testbed) as samples:
             targets = {
                 "api": testbed.api_url,
                 "web": testbed.web_url,
                 "web-jupyter": testbed.web_jupyter_url,
                 "jupyter-token-env": TOKEN_ENV,
             }
+            env = {TOKEN_ENV: testbed.jupyter_token}
+            if self._order.engine is None:
+                env |= {TRUTH_LOG: str(testbed.truth_log), PRESET_ENV: self._order.preset}
             return self._measure(
-                [*samples, *(f"--glm-{word}={value}" for word, value in targets.items())],
-                {TOKEN_ENV: testbed.jupyter_token, TRUTH_LOG: str(truth_log), PRESET_ENV: preset},
+                [*samples, *(f"--glm-{word}={value}" for word, value in targets.items())], env
             )
+
+    def _testbed(self) -> Testbed:
+        """Say what is started, and what its figures are worth."""
+        order = self._order
+        lang = order.scenario.lang
+        if order.engine is not None:
+            self._line.say(f"Starting the testbed: {order.engine.name}, Streamlit page, Jupyter proxy.")
+            self._line.say(ENGINE_NOTE[lang])
+            return Testbed(engine=order.engine)
+        self._line.say(
+            f"Starting the testbed, preset {order.preset}: model server, Streamlit page, Jupyter proxy."
+        )
+        self._line.say(PRESET_NOTE[lang])
+        truth_log = (self._workdir / TRUTH_FILE).resolve()
+        return Testbed(preset=order.preset, seed=order.scenario.seed, truth_log=truth_log)
 
     @contextlib.contextmanager
     def _samples(self, testbed: Testbed) -> Iterator[list[str]]:
         """What to sample of the testbed, as options: its engine, and by an exporter its host."""
         scenario = self._order.scenario
-        options = [] if scenario.metrics else [f"--glm-metrics={testbed.api_url}/metrics"]
+        has_metrics = self._order.engine is None or self._order.engine.has_metrics
+        ours = has_metrics and not scenario.metrics
+        options = [f"--glm-metrics={testbed.api_url}/metrics"] if ours else []
         with contextlib.ExitStack() as stack:
             if not scenario.exporter:
                 try:

@@ -5,7 +5,8 @@ import signal
 import time
 from pathlib import Path
 
-from glm_locust.testbed import PRESET_NOTE, PRESETS, Testbed
+from glm_locust.cli.engine import add_engine_options, engine_of
+from glm_locust.testbed import DEFAULT_PRESET, ENGINE_NOTE, PRESET_NOTE, PRESETS, Testbed
 
 _CHECK_S = 1.0
 
@@ -14,11 +15,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command and its options."""
     parser = subparsers.add_parser(
         "testbed",
-        help="run the simulated model server with its page and Jupyter proxy",
-        description="Runs a simulated model server, a Streamlit page that calls it and a Jupyter proxy "
-        "in front of the page, on 127.0.0.1, until Ctrl-C or SIGTERM.",
+        help="run a simulated model server, or a real engine, with its page and Jupyter proxy",
+        description="Runs a simulated model server, or a real engine with a tiny model, a Streamlit page "
+        "that calls it and a Jupyter proxy in front of the page, on 127.0.0.1, until Ctrl-C or SIGTERM.",
     )
-    parser.add_argument("--preset", default="demo", choices=sorted(PRESETS), help="speed of the model")
+    add_engine_options(parser)
+    parser.add_argument(
+        "--preset", choices=sorted(PRESETS), help="speed of the simulated model (default: demo)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the answers (default 0)")
     for server in ("api", "web", "jupyter"):
         parser.add_argument(
@@ -56,8 +60,9 @@ def run(args: argparse.Namespace) -> int:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+    engine = engine_of(args)
     testbed = Testbed(
-        preset=args.preset,
+        preset=args.preset or DEFAULT_PRESET,
         seed=args.seed,
         api_port=args.port_api,
         web_port=args.port_web,
@@ -68,10 +73,11 @@ def run(args: argparse.Namespace) -> int:
         faults=args.fault,
         truth_log=args.truth_log,
         pace_file=args.pace_file,
+        engine=engine,
     )
     try:
         with testbed:
-            print(_announcement(testbed), flush=True)
+            print(_announcement(testbed, real=engine is not None), flush=True)
             while True:
                 time.sleep(_CHECK_S)
                 testbed.check()
@@ -79,15 +85,16 @@ def run(args: argparse.Namespace) -> int:
         return 0
 
 
-def _announcement(testbed: Testbed) -> str:
+def _announcement(testbed: Testbed, *, real: bool) -> str:
     lines = [f"API      {testbed.api_url}/v1"]
     if testbed.web_url is not None:
         lines.append(f"page     {testbed.web_url}")
     if testbed.web_jupyter_url is not None:
         lines.append(f"Jupyter  {testbed.web_jupyter_url}")
         lines.append(f"         token in the file {testbed.jupyter_token_file}")
-    lines.append(f"truth    {testbed.truth_log}")
-    return "\n".join([*lines, "", PRESET_NOTE["en"], "Ctrl-C ends it."])
+    if not real:
+        lines.append(f"truth    {testbed.truth_log}")
+    return "\n".join([*lines, "", ENGINE_NOTE["en"] if real else PRESET_NOTE["en"], "Ctrl-C ends it."])
 
 
 def _port(text: str) -> int:

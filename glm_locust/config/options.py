@@ -1,6 +1,7 @@
 """The words of a scenario on a command line: told once, for `glm-locust` and for Locust alike."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from glm_locust.workload import IMAGE_FORMATS, TASKS
 
@@ -14,6 +15,19 @@ class Option:
     metavar: str
     help: str
     repeatable: bool = False
+    flag: bool = False
+    """Takes no value."""
+
+    @property
+    def parsing(self) -> dict[str, Any]:
+        """What `add_argument` of a parser is to be told beside its name; not given is None."""
+        if self.flag:
+            return {"help": self.help, "action": "store_const", "const": True}
+        return {
+            "help": self.help,
+            "metavar": self.metavar,
+            "action": "append" if self.repeatable else "store",
+        }
 
     @property
     def word(self) -> str:
@@ -55,6 +69,12 @@ OPTIONS: tuple[Option, ...] = (
     Option("out", "DIR", "directory of runs; each run gets one of its own in it (default: runs)"),
     Option("model", "NAME", "model to ask for (default: the first that the server lists)"),
     Option("max_tokens", "N", "longest answer to ask the API for"),
+    Option(
+        "no_think_tags",
+        "",
+        "take <think>...</think> in the text of the API for part of the answer",
+        flag=True,
+    ),
     Option("api_key_env", "NAME", "environment variable that holds the API key"),
     Option("api_key_file", "FILE", "file that holds the API key"),
     Option("jupyter_token_env", "NAME", "environment variable that holds the token of Jupyter"),

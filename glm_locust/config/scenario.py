@@ -192,10 +192,10 @@ class Scenario:
     def merge(self, overrides: Mapping[str, object], prefix: str = "--") -> "Scenario":
         """This scenario with what a command line says; None means not given.
 
-        Keys are fields or the words `model max_tokens api_key_env api_key_file jupyter_token_env
-        jupyter_token_file header timeout ca`, which apply to the targets, and `prometheus_cert
-        prometheus_key prometheus_auth_env prometheus_auth_file`; targets are URLs. Numbers and lists may
-        be texts. Raises ConfigError that names the option, `prefix` before its word.
+        Keys are fields or the words `model max_tokens no_think_tags api_key_env api_key_file
+        jupyter_token_env jupyter_token_file header timeout ca`, which apply to the targets, and
+        `prometheus_cert prometheus_key prometheus_auth_env prometheus_auth_file`; targets are URLs. Numbers
+        and lists may be texts. Raises ConfigError that names the option, `prefix` before its word.
         """
         return _applied(self, Settings(overrides, lambda key: prefix + key.replace("_", "-"), from_text=True))
 
@@ -238,6 +238,7 @@ class Scenario:
                     "model": target.model,
                     "max_tokens": target.max_tokens,
                     "http_client": target.http_client,
+                    "think_tags": target.think_tags,
                 }
                 row["extra_body"] = target.extra_body
             else:

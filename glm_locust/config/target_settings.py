@@ -22,7 +22,9 @@ def read_targets(
         ca=settings.file("ca"),
         deadlines=given(total_s=settings.seconds("timeout")) or None,
     )
+    no_think_tags = settings.flag("no_think_tags")
     api_shared = given(
+        think_tags=None if no_think_tags is None else not no_think_tags,
         model=settings.text("model"),
         max_tokens=settings.whole("max_tokens", 1),
         api_key=settings.secret("api_key"),
@@ -34,7 +36,7 @@ def read_targets(
     if page_shared and web_jupyter is None:
         _refuse(settings, ("jupyter_token_env", "jupyter_token_file"), "web_jupyter")
     if api_shared and api is None:
-        _refuse(settings, ("model", "max_tokens", "api_key_env", "api_key_file"), "api")
+        _refuse(settings, ("model", "max_tokens", "no_think_tags", "api_key_env", "api_key_file"), "api")
     if shared and api is None and web is None and web_jupyter is None:
         _refuse(settings, ("header", "ca", "timeout"), "api, web or web_jupyter")
     return api, web, web_jupyter

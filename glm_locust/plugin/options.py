@@ -50,8 +50,7 @@ def add_options(parser: ArgumentParser) -> None:
         help="TOML file with what the options below say; an option goes before the file",
     )
     for row in OPTIONS:
-        action = "append" if row.repeatable else "store"
-        added = option(PREFIX + row.word, metavar=row.metavar, help=row.help, action=action)
+        added = option(PREFIX + row.word, **row.parsing)
         # Locust takes it for a field of its form by this attribute, which an option of a group lacks.
         added.include_in_web_ui = row.key in START_FORM  # type: ignore[attr-defined]
     option(

@@ -1,6 +1,7 @@
 """Starts the whole system under test on 127.0.0.1 and leaves nothing of it running."""
 
 import contextlib
+import functools
 import http.client
 import importlib.util
 import os
@@ -17,12 +18,16 @@ from typing import ClassVar, Self
 from glm_locust.errors import ConfigError
 from glm_locust.testbed import jupyter
 from glm_locust.testbed.child import Child, TestbedError
+from glm_locust.testbed.engines import MODEL as TINY_MODEL
+from glm_locust.testbed.engines import Engine
 from glm_locust.testbed.faults import parse_fault
 from glm_locust.testbed.pace import PaceFile
 from glm_locust.testbed.ports import HOST, available_port, listen
 from glm_locust.testbed.presets import MODEL, preset_named
 
 _READY_S = 90.0
+_ENGINE_READY_S = 300.0
+"""vLLM imports for minutes where nothing is compiled yet and the machine is busy."""
 _RESTARTS = 2
 """How often a server is started on another free port because somebody else was faster."""
 _FOREIGN_PREFIXES = ("STREAMLIT_", "JUPYTER_", "JPY_", "GLM_TESTBED_")
@@ -38,6 +43,7 @@ class _Server:
 
     begin: Callable[[], Child]
     ready: Callable[[], bool]
+    seconds: float = _READY_S
 
 
 class Testbed:
@@ -45,9 +51,10 @@ class Testbed:
 
     Port 0 means a free one. `api_key_env` names the variable whose value the API server is to ask for.
     `faults` are what `--fault` takes; `pace_file` makes the engine slower at times (see `pace`). Without
-    `truth_log` and `workdir` everything written is removed at the end. Enter it from a thread that
-    outlives the block (the main thread): Linux ends the servers with the thread that started them.
-    Raises ConfigError and TestbedError.
+    `truth_log` and `workdir` everything written is removed at the end. With an `engine` that one serves
+    the tiny model (made in `model_dir` unless it is there) in place of the simulated one, which alone
+    knows keys, faults, paces and a truth log. Enter it from a thread that outlives the block (the main
+    thread): Linux ends the servers with the thread that started them. Raises ConfigError and TestbedError.
     """
 
     __test__: ClassVar[bool] = False
@@ -67,8 +74,14 @@ class Testbed:
         truth_log: Path | None = None,
         workdir: Path | None = None,
         pace_file: Path | None = None,
+        engine: Engine | None = None,
+        model_dir: Path | None = None,
     ) -> None:
         preset_named(preset)
+        if engine is not None:
+            _refuse_with_engine(
+                api_key_env=api_key_env, fault=faults, truth_log=truth_log, pace_file=pace_file
+            )
         for fault in faults:
             parse_fault(fault)
         if api_key_env is not None and not os.environ.get(api_key_env, "").strip():
@@ -87,6 +100,8 @@ class Testbed:
         if pace_file is not None:
             PaceFile(pace_file)
         self._pace_file = pace_file
+        self._engine = engine
+        self._model_dir = model_dir
         self._workdir: Path | None = None
         self._token = secrets.token_urlsafe(24)
         self._children: dict[str, Child] = {}
@@ -126,8 +141,13 @@ class Testbed:
         return self._workdir
 
     @property
+    def model(self) -> str:
+        """What requests call the model."""
+        return MODEL if self._engine is None else self._engine.model_name(self._engine_model)
+
+    @property
     def truth_log(self) -> Path:
-        """The API server's own record of each request, see `read_truth`."""
+        """The simulated API server's own record of each request, see `read_truth`."""
         return self._truth_log if self._truth_log is not None else self.workdir / "truth.jsonl"
 
     @property
@@ -146,8 +166,13 @@ class Testbed:
         self._workdir = Path(tempfile.mkdtemp(prefix="glm-testbed-")) if given is None else given.resolve()
         try:
             self._workdir.mkdir(parents=True, exist_ok=True)
-            _expect_writable(self.truth_log)
-            servers = {"api": _Server(self._api_child, self._api_ready)}
+            if self._engine is None:
+                _expect_writable(self.truth_log)
+                servers = {"api": _Server(self._api_child, self._api_ready)}
+            else:
+                self._engine.make_model(self._engine_model)
+                begin = functools.partial(self._engine_child, self._engine)
+                servers = {"api": _Server(begin, self._api_ready, _ENGINE_READY_S)}
             if self._web:
                 servers["web"] = _Server(self._web_child, self._web_ready)
             if self._jupyter:
@@ -194,13 +219,13 @@ class Testbed:
         for _ in range(_RESTARTS):
             child = self._children[name]
             try:
-                return child.wait_until(server.ready, seconds=_READY_S)
+                return child.wait_until(server.ready, seconds=server.seconds)
             except TestbedError:
                 if child.exit_code is None or self._wanted[name] != 0 or not _says_port_taken(child):
                     raise
             child.end()
             self._children[name] = server.begin()
-        return self._children[name].wait_until(server.ready, seconds=_READY_S)
+        return self._children[name].wait_until(server.ready, seconds=server.seconds)
 
     def _api_child(self) -> Child:
         # The server inherits a socket that listens already: nobody can take its port in between.
@@ -225,6 +250,16 @@ class Testbed:
                 pass_fds=(fd,),
             )
 
+    @property
+    def _engine_model(self) -> Path:
+        return (self._model_dir or self.workdir / TINY_MODEL).resolve()
+
+    def _engine_child(self, engine: Engine) -> Child:
+        self._ports["api"] = available_port(self._wanted["api"])
+        home = self._home("api")
+        command = engine.command(self._engine_model, self._ports["api"])
+        return Child("api", command, log=self.workdir / "api.log", env=engine.environment(home), cwd=home)
+
     def _api_ready(self) -> bool:
         return _get(self._ports["api"], "/health") is not None
 
@@ -235,7 +270,9 @@ class Testbed:
         command += ["--server.headless=true", "--browser.gatherUsageStats=false"]
         command += ["--server.fileWatcherType=none", "--global.developmentMode=false"]
         home = self._home("web")
-        env = _environment(HOME=str(home), GLM_TESTBED_API_URL=self.api_url, GLM_TESTBED_MODEL=MODEL)
+        env = _environment(HOME=str(home), GLM_TESTBED_API_URL=self.api_url, GLM_TESTBED_MODEL=self.model)
+        if self._engine is not None:
+            env["GLM_TESTBED_ENGINE"] = self._engine.name
         if self._api_key_env is not None:
             env |= _key(self._api_key_env) | {"GLM_TESTBED_API_KEY_ENV": self._api_key_env}
         return Child("web", command, log=self.workdir / "web.log", env=env, cwd=home)
@@ -276,6 +313,12 @@ def expect_extra(*, web: bool, jupyter: bool) -> None:
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(f"the testbed needs {', '.join(missing)}: install glm-locust[testbed]")
+
+
+def _refuse_with_engine(**given: object) -> None:
+    for name, value in given.items():
+        if value:
+            raise ConfigError(f"{name}: expected no engine, since only the simulated model has this")
 
 
 def _expect_writable(path: Path) -> None:

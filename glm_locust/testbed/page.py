@@ -1,8 +1,9 @@
 """The demo page of the testbed, of the kind that is published with vision models; `streamlit run` it.
 
-It knows the API server by environment only: GLM_TESTBED_API_URL, GLM_TESTBED_MODEL and, where a key
-is needed, GLM_TESTBED_API_KEY_ENV, the name of the variable that holds it. Each question is sent
-alone, as it was typed, so that the model is asked exactly what it is asked through the API.
+It knows the API server by environment only: GLM_TESTBED_API_URL, GLM_TESTBED_MODEL, where a key is
+needed GLM_TESTBED_API_KEY_ENV, the name of the variable that holds it, and GLM_TESTBED_ENGINE, the name
+of a real engine, where one answers. Each question is sent alone, as it was typed, so that the model is
+asked exactly what it is asked through the API.
 """
 
 import base64
@@ -14,6 +15,7 @@ import httpx
 import streamlit as st
 
 HISTORY_TURNS = 4
+THINK, THOUGHT = "<think>", "</think>"
 
 
 @st.cache_resource
@@ -51,15 +53,41 @@ def answer(
         if response.is_error:
             response.read()
             raise RuntimeError(error_message(response))
+        finished = False
         for line in response.iter_lines():
             data = line.removeprefix("data:").strip()
             if data == "[DONE]":
                 return
             if data:
-                for choice in json.loads(data)["choices"]:
+                chunk = json.loads(data)
+                if error := chunk.get("error"):
+                    raise RuntimeError(error["message"] if isinstance(error, dict) else error)
+                for choice in chunk["choices"]:
                     if text := choice["delta"].get("content"):
                         yield text
-    raise RuntimeError("the answer broke off")
+                    finished = finished or bool(choice.get("finish_reason"))
+    if not finished:  # not every server sends [DONE]
+        raise RuntimeError("the answer broke off")
+
+
+def without_thoughts(pieces: Iterator[str]) -> Iterator[str]:
+    """The text without a leading <think>...</think>, which some servers send as part of it."""
+    head = ""
+    for piece in pieces:
+        head += piece
+        if head.startswith(THINK):
+            _, _, rest = head.partition(THOUGHT)
+            if rest:
+                yield rest
+            if THOUGHT in head:
+                break
+        elif not THINK.startswith(head):
+            yield head
+            break
+    else:
+        if head and not head.startswith(THINK):
+            yield head
+    yield from pieces
 
 
 def error_message(response: httpx.Response) -> str:
@@ -72,9 +100,14 @@ def error_message(response: httpx.Response) -> str:
 
 def main() -> None:
     """One run of the page."""
-    st.set_page_config(page_title="GLM-4.6V-Flash demo (simulated model)")
+    engine = os.environ.get("GLM_TESTBED_ENGINE")
+    kind = "simulated model" if engine is None else f"tiny model, {engine}"
+    st.set_page_config(page_title=f"GLM-4.6V-Flash demo ({kind})")
     st.title("GLM-4.6V-Flash demo")
-    st.caption("The model behind this page is simulated: it does not look at the images.")
+    if engine is None:
+        st.caption("The model behind this page is simulated: it does not look at the images.")
+    else:
+        st.caption(f"The model behind this page is tiny and always says the same; {engine} serves it.")
     with st.sidebar:
         temperature = st.slider("Temperature", 0.0, 1.0, 0.8, 0.05)
         max_tokens = st.slider("Max tokens", 64, 4096, 1024, 64)
@@ -96,7 +129,7 @@ def main() -> None:
     images = [(upload.type, upload.getvalue()) for upload in uploads]
     with st.chat_message("assistant"):
         try:
-            text = st.write_stream(answer(question, images, temperature, max_tokens))
+            text = st.write_stream(without_thoughts(answer(question, images, temperature, max_tokens)))
         except (httpx.HTTPError, RuntimeError, ValueError, LookupError) as error:
             st.error(f"The model server failed: {error}")
             return

@@ -139,7 +139,8 @@ PRESETS: dict[str, EngineSpec] = {
     "demo": _RTX3090.faster("demo", 8),
     "rtx3090": _RTX3090,
 }
-"""Name -> speed of the simulated model; `demo` is the default."""
+"""Name -> speed of the simulated model."""
+DEFAULT_PRESET = "demo"
 
 
 def preset_named(name: str) -> EngineSpec:

@@ -401,6 +401,7 @@ def test_options_are_the_keys_of_a_scenario():
         "prometheus_auth_file": None,
         "slo": ["failures < 1 %"],
         "lang": "zh",
+        "no_think_tags": True,
         "api_key_env": "A",
         "api_key_file": None,
         "jupyter_token_env": "B",
@@ -456,6 +457,14 @@ def test_the_plan_of_an_open_loop():
     assert len({ticket.index for block in blocks for ticket in block.tickets}) == 162
     with pytest.raises(ConfigError, match="a trace is replayed on one path at a time"):
         replace(scenario, arrivals="trace:x.csv", design="mixed").plan(["ocr"], ("ocr",))
+
+
+def test_think_tags_are_split_unless_told_otherwise():
+    urls = {"api": "http://h"}
+    assert Scenario().merge(urls).api.think_tags
+    assert not Scenario().merge(urls | {"no_think_tags": True}).api.think_tags
+    with pytest.raises(ConfigError, match="--no-think-tags: expected api to be given as well"):
+        Scenario().merge({"no_think_tags": True})
 
 
 def test_a_scenario_survives_the_way_to_a_worker(tmp_path):

@@ -44,6 +44,11 @@ def test_the_start_form_has_no_say_in_targets_secrets_and_files() -> None:
     assert all(parser.args_included_in_web_ui[name].help for name in fields)
 
 
+def test_an_option_without_value() -> None:
+    assert not read_scenario(parsed("--glm-api=http://h", "--glm-no-think-tags")).api.think_tags
+    assert read_scenario(parsed("--glm-api=http://h")).api.think_tags
+
+
 def test_a_field_left_empty_was_not_given() -> None:
     options = parsed("--glm-repeats", "7")
     options.glm_repeats = options.glm_tasks = ""

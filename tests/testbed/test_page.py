@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from glm_locust.records import digest
 from glm_locust.testbed.faults import Fault, FaultKind
+from glm_locust.testbed.page import without_thoughts
 from glm_locust.testbed.presets import MODEL
 from tests.testbed.conftest import RunningServer
 
@@ -26,6 +27,22 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[[RunningServer], AppT
         return AppTest.from_file(str(PAGE), default_timeout=60).run()
 
     return start
+
+
+@pytest.mark.parametrize(
+    ("pieces", "shown"),
+    [
+        (("An ", "answer."), "An answer."),
+        (("<think>", "So", "</think>", "An answer."), "An answer."),
+        (("<thi", "nk>So</thi", "nk>An ", "answer with </think>."), "An answer with </think>."),
+        (("<thi", "ng> is no tag"), "<thing> is no tag"),
+        (("<think>", "So"), ""),
+        (("<thi",), "<thi"),
+        ((), ""),
+    ],
+)
+def test_reasoning_in_the_text_is_left_out(pieces: tuple[str, ...], shown: str) -> None:
+    assert "".join(without_thoughts(iter(pieces))) == shown
 
 
 def ask(page: AppTest, question: str) -> None:
