@@ -78,7 +78,9 @@ class TestbedExporter:
 
 def _groups(testbed: Testbed) -> str:
     """Which command line belongs to which group: by what no other testbed on this machine has in it."""
-    patterns = {"model-server": re.escape(f"--truth-log={testbed.truth_log.resolve()}")}
+    api_port = testbed.api_url.rpartition(":")[2]
+    simulated = re.escape(f"--truth-log={testbed.truth_log.resolve()}")
+    patterns = {"model-server": rf"{simulated}|--port={api_port}\b"}
     for name, url, option in (
         ("streamlit", testbed.web_url, "--server.port="),
         ("jupyter", testbed.web_jupyter_url, "--ServerApp.port="),

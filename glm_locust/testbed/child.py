@@ -34,13 +34,16 @@ class Child:
         env: Mapping[str, str],
         cwd: Path,
         pass_fds: Sequence[int] = (),
+        has_children: bool = False,
     ) -> None:
+        """`has_children`: it starts processes that would outlive it if it were killed."""
         self.name = name
         self.log = log
         # The child leads a session of its own: Ctrl-C at our terminal reaches us, and we end it.
+        group = ["--group"] if has_children else []
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *command],
+                [sys.executable, "-I", "-S", tether.__file__, *group, str(os.getpid()), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -258,7 +258,14 @@ class Testbed:
         self._ports["api"] = available_port(self._wanted["api"])
         home = self._home("api")
         command = engine.command(self._engine_model, self._ports["api"])
-        return Child("api", command, log=self.workdir / "api.log", env=engine.environment(home), cwd=home)
+        return Child(
+            "api",
+            command,
+            log=self.workdir / "api.log",
+            env=engine.environment(home),
+            cwd=home,
+            has_children=True,
+        )
 
     def _api_ready(self) -> bool:
         return _get(self._ports["api"], "/health") is not None

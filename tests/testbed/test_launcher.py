@@ -138,6 +138,30 @@ def test_nothing_is_left_when_the_launching_process_is_ended(number: signal.Sign
     wait_until(lambda: not any(map(alive, pids)), "all three servers have ended")
 
 
+START_GROUP = """
+import os, pathlib, sys, time
+from glm_locust.testbed.child import Child
+command = ["sh", "-c", "sleep 600 & echo $!; wait"]
+log = pathlib.Path(sys.argv[1], "log")
+child = Child("group", command, log=log, env=dict(os.environ), cwd=log.parent, has_children=True)
+child.wait_until(lambda: log.read_text().endswith("\\n"), seconds=30)
+print(child.pid, log.read_text(), flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_servers_own_children_do_not_outlive_the_launching_process(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", START_GROUP, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
+        assert parent.stdout is not None
+        pids = [int(pid) for pid in parent.stdout.readline().split()]
+        assert len(pids) == 2
+        assert all(map(alive, pids))
+        parent.kill()
+        parent.wait(30)
+    wait_until(lambda: not any(map(alive, pids)), "the server and its child have ended")
+
+
 @pytest.mark.parametrize("server", ["api", "web", "jupyter"])
 def test_a_port_in_use_is_told_in_one_line(server: str) -> None:
     with listen(0) as sock:
