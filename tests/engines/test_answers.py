@@ -41,7 +41,8 @@ def test_an_answer(served: Served, task: str, thinking: bool) -> None:
         record.finished_ns,
     )
     assert all(a is not None and b is not None and a <= b for a, b in pairwise(instants))
-    assert (record.first_output_ns != record.first_token_ns) == thinking, "reasoning comes first"
+    # On a busy machine one read brings reasoning and answer: then both have its instant.
+    assert thinking or record.first_output_ns == record.first_token_ns
     assert len(record.output_gaps_us) < record.output_tokens
 
 
