@@ -7,11 +7,17 @@ of its bin. The middle of a bin is at most half a bin away from any value in it,
 The upper bits of a float, its exponent and the first bits of its fraction, are that number already.
 """
 
+import importlib
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Counts = npt.NDArray[np.int64]
 
 _BITS = 7
 BINS_PER_OCTAVE = 1 << _BITS
@@ -27,9 +33,6 @@ _DROPPED = _FRACTION_BITS - _BITS
 _EXPONENT_OF_ONE = 1023
 """What the bits of a float say for numbers from 1 to 2."""
 
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
-
 
 def enough_for(quantile: float, n: int) -> bool:
     """Whether n values are enough to print this quantile; others than p95 and p99 need one value."""
@@ -41,7 +44,7 @@ class Summary:
 
     __slots__ = ("_largest", "_n", "_octaves", "_smallest")
 
-    def __init__(self, values: Iterable[float] | Floats = ()) -> None:
+    def __init__(self, values: "Iterable[float] | Floats" = ()) -> None:
         self._octaves: dict[int, Counts] = {}
         """Number of an octave -> how many values are in each of its bins; octaves without any are absent."""
         self._n = 0
@@ -64,16 +67,17 @@ class Summary:
         """Largest value, exact; None without values."""
         return self._largest if self._n else None
 
-    def add_all(self, values: Iterable[float] | Floats) -> None:
+    def add_all(self, values: "Iterable[float] | Floats") -> None:
         """Take many finite values, the more at once the less for each; all or none of them are taken.
 
         Raises ValueError for NaN and infinities.
         """
+        np = _numpy()
         if not isinstance(values, np.ndarray):
             values = np.array(values if isinstance(values, list) else list(values), dtype=np.float64)
-        if not len(values):
+        ordered: Floats = np.sort(values)
+        if not len(ordered):
             return
-        ordered = np.sort(values)
         smallest, largest = float(ordered[0]), float(ordered[-1])
         if not (math.isfinite(smallest) and math.isfinite(largest)):
             raise ValueError("a summary takes finite numbers only")
@@ -83,7 +87,7 @@ class Summary:
         for begin, end in zip(begins, [*begins[1:], len(bins)], strict=True):
             steps = bins[begin:end] & (BINS_PER_OCTAVE - 1)
             self._count(int(octaves[begin]), np.bincount(steps, minlength=BINS_PER_OCTAVE))
-        self._n += len(values)
+        self._n += len(ordered)
         self._smallest = min(self._smallest, smallest)
         self._largest = max(self._largest, largest)
 
@@ -120,6 +124,7 @@ class Summary:
 
     def _values_at(self, ranks: Sequence[int]) -> list[float]:
         octaves = sorted(self._octaves)
+        np = _numpy()
         up_to = np.concatenate([self._octaves[number] for number in octaves]).cumsum()
         found = []
         for rank, place in zip(ranks, up_to.searchsorted(ranks, "right").tolist(), strict=True):
@@ -133,7 +138,7 @@ class Summary:
                 found.append(min(max(middle, self._smallest), self._largest))
         return found
 
-    def _count(self, number: int, counts: Counts) -> None:
+    def _count(self, number: int, counts: "Counts") -> None:
         known = self._octaves.get(number)
         self._octaves[number] = counts if known is None else known + counts
 
@@ -145,7 +150,7 @@ class Summary:
             other._smallest,
             other._largest,
             other._octaves.keys(),
-        ) and all(np.array_equal(counts, other._octaves[number]) for number, counts in self._octaves.items())
+        ) and all((counts == other._octaves[number]).all() for number, counts in self._octaves.items())
 
     __hash__ = None  # type: ignore[assignment]  # mutable, as for list
 
@@ -153,8 +158,14 @@ class Summary:
         return f"Summary(n={self._n}, p50={self.quantile(0.5)}, p95={self.quantile(0.95)})"
 
 
-def _bins_of(ordered: Floats) -> Counts:
+def _numpy() -> Any:
+    """Loaded by who sums up something, since it takes a while: one question by hand needs none of it."""
+    return importlib.import_module("numpy")
+
+
+def _bins_of(ordered: "Floats") -> "Counts":
     """Numbers of bins are in the order of their values: negative, 0 for zero, positive."""
+    np = _numpy()
     bins: Counts = np.abs(ordered).view(np.int64) >> _DROPPED
     return np.where(ordered < 0, -bins, bins) if ordered[0] < 0 else bins
 

@@ -4,17 +4,16 @@ A formula takes one record and gives the values it holds: none (it never happene
 (gaps). Formulas do not look at the outcome; `enters_statistics` does, for all of them at once.
 """
 
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-
-import numpy as np
-import numpy.typing as npt
+from typing import TypeAlias
 
 from glm_locust.records import Outcome, Phase, RequestRecord
 
 Values = tuple[float, ...]
-Numbers = npt.NDArray[np.int64]
+Numbers: TypeAlias = "array[int]"
 Formula = Callable[[RequestRecord], Values]
 
 _S_PER_NS = 1e-9
@@ -38,8 +37,8 @@ class Pooled:
         return tuple(number * self.unit for number in self.held(record))
 
     def numbers(self, record: RequestRecord) -> Numbers:
-        """The numbers in a form that keeps well."""
-        return np.array(self.held(record), dtype=np.int64)
+        """The numbers in a form that keeps well and that numpy takes as it is."""
+        return array("q", self.held(record))
 
 
 class Better(StrEnum):

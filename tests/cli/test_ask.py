@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from glm_locust.cli import main
@@ -151,6 +152,9 @@ class TestAnswers:
 
     def test_an_interruption(self, testbed: Testbed) -> None:
         assert testbed.web_url is not None
+        # Long enough for the interruption to come in the middle, however busy the machine is.
+        stall = {"kind": "stall", "seconds": 20, "after_tokens": 1}
+        assert httpx.post(f"{testbed.api_url}/testbed/faults", json=stall, trust_env=False).is_success
         with subprocess.Popen(
             [sys.executable, "-c", SCRIPT, "ask", "--web", testbed.web_url, "--explain"],
             stdout=subprocess.PIPE,
