@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import warnings
 
 import gevent.monkey
@@ -28,6 +29,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
     The exporter's own tests run without that when they are asked for alone, as `tests/suites.py` does.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Begun in the background of a shell; everything that a test starts would ignore Ctrl-C as well.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not all("tests/exporter" in argument for argument in config.args):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", gevent.monkey.MonkeyPatchWarning)
