@@ -193,9 +193,7 @@ def _measured(streams: int, args: argparse.Namespace) -> tuple[Reading, float]:
             begun_ns = time.time_ns()
             cpu = _generate(streams, port, args.seconds, out, Path(folder))
         records = list(_records(out))
-        if not records:
-            raise GlmLocustError(f"no request was made at {streams} streams")
-        first_ns = min(record.scheduled_ns for record in records)
+        first_ns = min((record.scheduled_ns for record in records), default=begun_ns)
         since_ns = max(begun_ns, first_ns) + round(SETTLE_S * 1e9)
         return reading(records, read_truth(truth), since_ns), cpu
 
