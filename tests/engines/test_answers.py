@@ -1,6 +1,5 @@
 """What real engines answer, as it stands in the records: one list for all of them."""
 
-import time
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +10,7 @@ from glm_locust.records import ErrorKind, Outcome, TokenSource, digest
 from glm_locust.workload import TASKS
 from glm_locust.workload.prompt import Image, Prompt
 from tests.engines.conftest import QUIET, Served, asked, new_measurement, sealed
+from tests.plugin.team import until
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 
@@ -139,10 +139,3 @@ def test_what_an_engine_refuses(served: Served, case: str, prompt: Prompt, targe
     assert said in (record.error_detail or "")
     assert (record.outcome is Outcome.OK) == (kind is None)
     assert served.ask(TEXT)[0].outcome is Outcome.OK, "the engine still answers"
-
-
-def until(condition: Any, what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, f"not within 30 s: {what}"
-        gevent.sleep(0.05)
